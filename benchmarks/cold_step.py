@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 if __name__ == "__main__":
-    sys.path.append(str(Path(__file__).resolve().parent.parent))  # of a checkout that is not installed
+    sys.path.append(
+        str(Path(__file__).resolve().parent.parent)
+    )  # of a checkout that is not installed
 
 import flambeau as torch
 from flambeau import nn

@@ -5,11 +5,11 @@
     python benchmarks/models.py [--only REGEX] [--threads N] [--rounds N] [--busy] [--json FILE] [--into FILE]
 
 Each model (`model_zoo`) runs in two processes, one a library, which take turns, round by round; the fastest round
-of each counts. Beside the time of a step stand the peak of resident memory beyond what the import left, the first
-step's time (kernels come from the cache on disk if an earlier run left them there), and how far apart the results
-of the first steps are. A ratio below 1 means that flambeau is faster, or smaller. With --busy, another process keeps
-one core busy after that, and what counts is each library's time then by its own before. --into writes the table
-into a Markdown file, between the marks for this number of threads.
+of each counts. Beside the time of a step stand the peak of resident memory, all of it and what is beyond the
+import, the first step's time (kernels come from the cache on disk if an earlier run left them there), and how far
+apart the results of the first steps are. A ratio below 1 means that flambeau is faster, or smaller. With --busy,
+another process keeps one core busy after that, and what counts is each library's time then by its own before. --into
+writes the table into a Markdown file, between the marks for this number of threads.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class Row(NamedTuple):
     name: str
     seconds: tuple[float, float]
     memory: tuple[float, float]
+    beyond: tuple[float, float]
     first: tuple[float, float]
     apart: float
     busy: tuple[float, float] | None = None
@@ -84,7 +85,7 @@ def serve(library: str, name: str, threads: int) -> None:
         for _ in range(count):
             step()
         seconds = (time.perf_counter() - start) / count
-        tell(seconds=seconds, memory=peak() - imported)
+        tell(seconds=seconds, memory=peak(), beyond=peak() - imported)
 
 
 def tell(**facts: Any) -> None:
@@ -132,7 +133,8 @@ def measure(name: str, threads: int, rounds: int, busy: bool) -> Row:
     return Row(
         name,
         pair(min(facts[i]["seconds"] for facts in found) for i in (0, 1)),
-        pair(found[-1][i]["memory"] for i in (0, 1)),
+        pair(facts["memory"] for facts in found[-1]),
+        pair(facts["beyond"] for facts in found[-1]),
         (ours["first"], theirs["first"]),
         max(map(difference, ours["results"], theirs["results"])),
         slow,
@@ -170,9 +172,11 @@ def mean(values: Iterable[float]) -> float:
 
 def line(row: Row) -> str:
     (a, b), (m, n), (f, g) = row.seconds, row.memory, row.first
+    more, other = row.beyond
     text = (
         f"{row.name:52s}{1e3 * a:8.2f}{1e3 * b:9.2f} ms{row.ratio:6.2f}   "
-        f"{m:6.1f}{n:7.1f} MiB{m / n:6.2f}   first{f:6.2f}{g:6.2f} s   apart {row.apart:.0e}"
+        f"{m:5.0f}{n:5.0f} MiB{m / n:6.2f} (beyond import{more:5.0f}{other:5.0f})   "
+        f"first{f:6.2f}{g:6.2f} s   apart {row.apart:.0e}"
     )
     if row.busy:
         text += "   busy / idle" + "".join(f"{x / y:7.2f}" for x, y in zip(row.busy, row.seconds))
@@ -183,7 +187,7 @@ def table(rows: list[Row], threads: int) -> str:
     """The rows for a Markdown file."""
     worst = max(rows, key=lambda row: row.ratio)
     lines = [
-        f"Threads: {threads}. Milliseconds a step, MiB at the peak beyond the import, seconds of the first step; "
+        f"Threads: {threads}. Milliseconds a step, MiB at the peak (beyond the import), seconds of the first step; "
         f"geometric mean of the ratios of time {mean(row.ratio for row in rows):.2f}, of memory "
         f"{mean(row.memory[0] / row.memory[1] for row in rows):.2f}; the slowest beside PyTorch is "
         f"{worst.name} ({worst.ratio:.2f}).",
@@ -193,7 +197,8 @@ def table(rows: list[Row], threads: int) -> str:
     ]
     lines += [
         f"| {row.name} | {1e3 * row.seconds[0]:,.2f} | {1e3 * row.seconds[1]:,.2f} | {row.ratio:.2f} | "
-        f"{row.memory[0]:,.0f} | {row.memory[1]:,.0f} | {row.first[0]:.2f} | {row.first[1]:.2f} |"
+        f"{row.memory[0]:,.0f} ({row.beyond[0]:,.0f}) | {row.memory[1]:,.0f} ({row.beyond[1]:,.0f}) | "
+        f"{row.first[0]:.2f} | {row.first[1]:.2f} |"
         for row in rows
     ]
     return "\n".join(lines)

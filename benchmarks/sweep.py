@@ -10,6 +10,8 @@ float32, in order, with 1 and with 2 threads; and along each dimension, with a n
 Backward, the other dtypes (float64, bfloat16, int64, bool), and transposed, strided and broadcast operands are measured at
 one size for each function, which changes from function to function: not the full product, which would take hours.
 
+A full sweep takes about a quarter of an hour where the kernels are compiled already; the first takes as long again.
+
 Each library has processes of its own; they take turns, and the fastest of many short stretches counts. Their results are
 compared, and rows that differ or that flambeau alone refuses are listed. New functions are in it by being in the
 registry. What a function is called with comes from `benchmarks/rows/recipe.py` and the fuzzer's recipes.
@@ -29,6 +31,7 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.compile_time import first_run
 from benchmarks.fuzz.child import Gone
 from benchmarks.fuzz.operand import Operand
 from benchmarks.fuzz.registry import Entry, entries
@@ -148,6 +151,21 @@ def chosen(given: argparse.Namespace, known: dict[str, Entry]) -> list[Row]:
     ]
 
 
+def compiling(base: Path | None) -> str:
+    """What a training step compiles on a machine that has compiled nothing."""
+    step = Path(__file__).resolve().with_name("cold_step.py")
+    words = (
+        "A first training step of a small network compiles {} kernels in {:.2f} s of the processor"
+    )
+    line = words.format(*first_run(step))
+    if base is not None:
+        try:
+            line += ", the other flambeau {} in {:.2f} s".format(*first_run(step, base.resolve()))
+        except SystemExit:
+            line += "; the other flambeau's rooms have other names, so it is not watched"
+    return line + "."
+
+
 def write(file: Path, text: str) -> None:
     """Put the summary between the marks of a Markdown file."""
     begin, end = MARK.format("begin"), MARK.format("end")
@@ -180,8 +198,10 @@ def main() -> None:
             given.json.write_text(json.dumps({"rows": measured, "without": without}))
     figures = [m for m in found.values() if m]
     print(report.report(figures))
+    compiled = compiling(given.base)
+    print(f"\n{compiled}")
     if given.into:
-        write(given.into, report.summary(figures) + "\n\n" + report.families(figures))
+        write(given.into, f"{report.summary(figures)}\n\n{report.families(figures)}\n\n{compiled}")
 
 
 if __name__ == "__main__":

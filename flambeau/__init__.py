@@ -174,7 +174,7 @@ _NAMES = {
         (
             *("autocast", "get_autocast_dtype", "is_autocast_enabled", "set_autocast_dtype"),
             *("is_autocast_cpu_enabled", "get_autocast_cpu_dtype", "get_autocast_gpu_dtype"),
-            *("clear_autocast_cache", "is_autocast_cache_enabled"),
+            *("clear_autocast_cache", "is_autocast_cache_enabled", "set_autocast_cache_enabled"),
         ),
         "amp.autocast_mode",
     ),

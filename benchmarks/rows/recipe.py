@@ -507,9 +507,10 @@ BY_PATHS: dict[str, Recipe] = {
     **{f"avg_pool{n}d {F}avg_pool{n}d": pooling(n, 2) for n in (1, 2, 3)},
     **{f"{F}lp_pool{n}d": pooling(n, 2, 2) for n in (1, 2, 3)},
     **{
-        f"adaptive_{k}_pool{n}d {F}adaptive_{k}_pool{n}d {F}adaptive_{k}_pool{n}d_with_indices": pooling(n, 2)
+        f"adaptive_{k}_pool{n}d {F}adaptive_{k}_pool{n}d": pooling(n, 2)
         for n in (1, 2, 3) for k in ("max", "avg")
     },
+    **{f"{F}adaptive_max_pool{n}d_with_indices": pooling(n, 2) for n in (1, 2, 3)},
     **{
         f"{F}fractional_max_pool{n}d {F}fractional_max_pool{n}d_with_indices": pooling(n, 2, output_size=2)
         for n in (2, 3)

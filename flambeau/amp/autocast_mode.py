@@ -14,23 +14,28 @@ from ..core.handler import entered, state
 from ..core.tensor import Tensor
 from ..dispatch.function_mode import TorchFunctionMode
 from ..dispatch.torch_function import full_name, guards
+from .cast import Casts
 from .policy import POLICIES
 
 _bfloat16, _float16, _float32 = (DTYPES[name] for name in ("bfloat16", "float16", "float32"))
 _defaults = {"cpu": _bfloat16, "cuda": _float16}
+_keeps = [True]
 
 
 _NARROW = (_float16, _bfloat16)
 _FLOATS = (_float32, *_NARROW)
 
 
-def _cast(value: Any, to: dtype, of: tuple[dtype, ...], device: str) -> Any:
+def _cast(
+    value: Any, to: dtype, of: tuple[dtype, ...], device: str, casts: Casts | None = None
+) -> Any:
     """Tensors of a type of device that have one of some dtypes, in another dtype, also in lists and tuples."""
     if isinstance(value, Tensor):
-        fits = value.dtype in of and value.device.type == device
-        return value.to(to) if fits else value  # type: ignore[attr-defined]
+        if value.dtype is to or value.dtype not in of or value.device.type != device:
+            return value
+        return value.to(to) if casts is None else casts.of(value, to)  # type: ignore[attr-defined]
     if value.__class__ in (list, tuple):
-        return type(value)(_cast(item, to, of, device) for item in value)
+        return type(value)(_cast(item, to, of, device, casts) for item in value)
     return value
 
 
@@ -40,10 +45,11 @@ class _Mode(TorchFunctionMode):
     Attributes:
         device: The type of device whose tensors are cast.
         to: The 16-bit type.
+        casts: Of weights, if they are kept.
     """
 
-    def __init__(self, device: str, to: dtype) -> None:
-        self.device, self.to, self.policy = device, to, POLICIES[device]
+    def __init__(self, device: str, to: dtype, casts: Casts | None) -> None:
+        self.device, self.to, self.policy, self.casts = device, to, POLICIES[device], casts
 
     def __torch_function__(
         self, func: Callable, types: tuple, args: tuple = (), kwargs: dict | None = None
@@ -79,8 +85,9 @@ class _Mode(TorchFunctionMode):
     def _run(
         self, func: Callable, args: tuple, kwargs: dict, to: dtype, of: tuple[dtype, ...]
     ) -> Any:
-        named = {name: _cast(value, to, of, self.device) for name, value in kwargs.items()}
-        return func(*(_cast(value, to, of, self.device) for value in args), **named)
+        device, casts = self.device, self.casts
+        named = {name: _cast(value, to, of, device, casts) for name, value in kwargs.items()}
+        return func(*[_cast(value, to, of, device, casts) for value in args], **named)
 
     def _refuse(self, args: tuple, kwargs: dict, why: str) -> None:
         if any(x.device.type == self.device for x in _tensors((args, kwargs))):
@@ -121,7 +128,7 @@ class autocast:
         device_type: "cpu"; "cuda" warns and does nothing where there is no such device.
         dtype: bfloat16 or float16. Default: bfloat16 on a CPU, float16 on CUDA.
         enabled: False: as if outside of all `autocast`.
-        cache_enabled: Casts of weights are not kept, so either is honoured.
+        cache_enabled: Keep the casts of weights until they change or the outermost `autocast` is left.
 
     Source: torch.autocast; Micikevicius et al. (2018)
 
@@ -150,6 +157,7 @@ class autocast:
         self.device = device_type
         self.fast_dtype = _defaults[device_type] if dtype is None else dtype
         self._enabled = enabled and self._possible()
+        self._keeps = _keeps[0] if cache_enabled is None else bool(cache_enabled)
 
     def _possible(self) -> bool:
         if self.fast_dtype not in (_bfloat16, _float16):
@@ -170,13 +178,18 @@ class autocast:
     def __enter__(self) -> autocast:
         self.before = state.modes
         others = _without(self.device)
-        self.mode = _Mode(self.device, self.fast_dtype) if self._enabled else None
+        self.mode = self._mode() if self._enabled else None
         if self.mode is not None:
             guards.enable()
             entered.append(self.mode)
             others = (*others, self.mode)
         state.modes = others
         return self
+
+    def _mode(self) -> _Mode:
+        outer = next((mode for mode in reversed(state.modes) if isinstance(mode, _Mode)), None)
+        casts = None if outer is None else outer.casts
+        return _Mode(self.device, self.fast_dtype, (casts or Casts()) if self._keeps else None)
 
     def __exit__(self, *exception: object) -> None:
         state.modes = self.before
@@ -188,7 +201,7 @@ class autocast:
 
         @functools.wraps(func)
         def inside(*args: Any, **kwargs: Any) -> Any:
-            with autocast(self.device, self.fast_dtype, self._enabled):
+            with autocast(self.device, self.fast_dtype, self._enabled, self._keeps):
                 return func(*args, **kwargs)
 
         return inside
@@ -218,7 +231,7 @@ def kept() -> Callable[[], AbstractContextManager[Any]]:
         with ExitStack() as stack:
             for device, mode in inside.items():
                 if mode is not None:
-                    stack.enter_context(autocast(device, mode.to))
+                    stack.enter_context(autocast(device, mode.to, True, mode.casts is not None))
                 elif _innermost(device) is not None:
                     stack.enter_context(autocast(device, enabled=False))
             yield
@@ -276,18 +289,29 @@ def set_autocast_dtype(device_type: str, dtype: dtype) -> None:
 
 
 def is_autocast_cache_enabled() -> bool:
-    """Are casts of weights kept within `autocast`? They are not.
+    """Are casts of weights kept within `autocast`, where nothing else is said?
 
     Source: torch.is_autocast_cache_enabled
     """
-    return False
+    return _keeps[0]
+
+
+def set_autocast_cache_enabled(enabled: bool) -> None:
+    """Say whether casts of weights are kept within `autocast`, where nothing else is said.
+
+    Source: torch.set_autocast_cache_enabled
+    """
+    _keeps[0] = bool(enabled)
 
 
 def clear_autocast_cache() -> None:
-    """Forget the casts of weights that were kept: none are.
+    """Forget the casts of weights that were kept.
 
     Source: torch.clear_autocast_cache
     """
+    for mode in state.modes:
+        if isinstance(mode, _Mode) and mode.casts is not None:
+            mode.casts.kept.clear()
 
 
 # ------------------------------------------------------------------- in functions with a gradient

@@ -43,10 +43,10 @@ def run(
     """
     recorded = create or mode.levels
     flow = RECORDED if recorded else BARE
-    allowed = catch = None
+    allowed: dict[Node, bool] | None = None
+    catch: dict[Node, dict[int, Any]] | None = None
     if wanted is not None:
-        allowed = _on_the_way(roots, wanted)
-        catch = {}
+        allowed, catch = _on_the_way(roots, wanted), {}
         for edge in wanted:
             if edge is not None:
                 catch.setdefault(edge.node, {})[edge.index] = None
@@ -91,7 +91,7 @@ def _loop(
     )  # nodes whose pending array was made here, so that more is added in place
     heap: list[tuple[int, Node]] = []
     bare = flow is BARE
-    edges, parts = roots, [flow.start(grad) for grad in grads]
+    edges, parts = roots, [grad._array for grad in grads] if bare else [*map(flow.start, grads)]
     while True:
         for edge, part in zip(edges, parts):
             if edge is None or part is None:
@@ -129,9 +129,13 @@ def _loop(
             g = flow.before(node, g)
         edges = parts = ()
         if allowed is not None:
-            if node in catch:  # type: ignore[operator]
-                _take(catch[node], node, g, flow)  # type: ignore[index]
-            if not allowed[node]:
+            goes_on, found = allowed[node], catch.get(node)  # type: ignore[union-attr]
+            if found is not None:
+                if goes_on or node.outputs > 1:
+                    _take(found, node, g, flow)
+                else:  # here, where `_own` counts no more holders than of a leaf's
+                    found[0] = flow.finish(g, node, 0)
+            if not goes_on:
                 continue
         elif node.__class__ is Leaf:
             flow.accumulate(node, g)
@@ -179,8 +183,11 @@ TWICE = (
 
 def _take(found: dict[int, Any], node: Node, g: Any, flow: Bare) -> None:
     """Keep what is wanted of the gradients that arrived at a node."""
+    if node.outputs == 1:
+        found[0] = flow.finish(g, node, 0)
+        return
     for index in found:
-        part = g if node.outputs == 1 else g[index]
+        part = g[index]
         if part is not None:
             found[index] = flow.finish(part, node, index)
 
@@ -219,9 +226,9 @@ def reachable(roots: Sequence[Any]) -> set[Node]:
 def _on_the_way(roots: Sequence[Any], wanted: Sequence[Any]) -> dict[Node, bool]:
     """The nodes between roots and wanted ones, and whether each is run: it is where a gradient goes on from it to
     one of them. No other node is run, and none of those is freed."""
-    targets = {edge.node for edge in wanted if edge is not None}
+    targets = {_node_of(edge) for edge in wanted if edge is not None}
     oldest = min([node.sequence for node in targets], default=0)
-    seen = {root.node for root in roots}
+    seen = {_node_of(root) for root in roots}
     stack = list(seen)
     for node in stack:  # which grows meanwhile
         for edge in node.edges:
@@ -246,6 +253,10 @@ def _on_the_way(roots: Sequence[Any], wanted: Sequence[Any]) -> dict[Node, bool]
 _sequence = attrgetter("sequence")
 
 
+def _node_of(edge: Any) -> Node:
+    return edge.node if edge.__class__ is Port else edge  # type: ignore[no-any-return]
+
+
 class Bare:
     """Gradients as arrays: the ordinary backward."""
 
@@ -265,7 +276,8 @@ class Bare:
     def cast(self, part: Any, kind: Any) -> Any:
         if kind.numpy is None or part.dtype == kind.numpy:
             return part
-        return convertible(part, kind.numpy).astype(kind.numpy)
+        made = gradient.converted(part, kind.numpy)
+        return convertible(part, kind.numpy).astype(kind.numpy) if made is None else made
 
     def accumulate(self, leaf: Leaf, g: Any) -> None:
         tensor = leaf.tensor()

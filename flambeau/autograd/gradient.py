@@ -29,6 +29,8 @@ class GradientEdge(NamedTuple):
 
 def sequence(value: Any) -> tuple:
     """`value` as a tuple; a tensor or an edge is one of one."""
+    if value.__class__ is list or value.__class__ is tuple:
+        return tuple(value)
     if isinstance(value, (Tensor, GradientEdge)) or value is None:
         return (value,)
     return tuple(value)
@@ -41,7 +43,7 @@ def arriving(outputs: tuple, grads: Any) -> tuple[Any, ...]:
 
 def history(value: Any) -> Any:
     """The node or port of a tensor or edge; None where there is no gradient."""
-    node = value.history if isinstance(value, GradientEdge) else value._node
+    node = value.history if value.__class__ is GradientEdge else value._node
     return None if node is None or not node.reverse else node
 
 
@@ -53,7 +55,18 @@ def seeds(outputs: Sequence[Any], grads: Sequence[Any]) -> list[Tensor]:
     """
     if len(outputs) != len(grads):
         raise RuntimeError(f"got {len(outputs)} tensors and {len(grads)} gradients")
-    return [seed(i, history(x), grad) for i, (x, grad) in enumerate(zip(outputs, grads))]
+    found = []
+    for i, (x, grad) in enumerate(zip(outputs, grads)):
+        edge = history(x)
+        if not (
+            grad.__class__ is Tensor
+            and edge is not None
+            and grad._kind is edge.kind
+            and grad._array.shape == edge.shape
+        ):
+            grad = seed(i, edge, grad)
+        found.append(grad)
+    return found
 
 
 def seed(i: int, edge: Any, grad: Any) -> Tensor:

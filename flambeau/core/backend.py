@@ -140,7 +140,7 @@ class HostBackend:
     def foreach(
         self, index: int | None, program: Program, dtype: Any, name: str, interpreter: Callable
     ) -> Callable | None:
-        if not kernels.enabled() or dtype.char not in "fd":
+        if not kernels.enabled():
             return None
         return kernels.loops.foreach.build(program, dtype, name, interpreter)
 

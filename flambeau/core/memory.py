@@ -35,6 +35,8 @@ def foreign(array: np.ndarray, writable: bool = False) -> np.ndarray:
     """
     if not array.size:
         return array.view(np.ndarray)
+    if not writable and array.base is None and array.flags.carray:
+        return array.view(np.ndarray)  # all of its memory
     held = np.asarray(_Holder(array, writable))
     return held if held.dtype == array.dtype else held.view(array.dtype)
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import weakref
 from _thread import allocate_lock
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -568,13 +569,20 @@ def class_name(x: Any) -> str:
     return described(cls) if is_pytorchs(cls) else cls.__name__
 
 
+@lru_cache(4096)
+def _in_elements(strides: tuple[int, ...], item: int) -> tuple[int, ...]:
+    return tuple([step // item for step in strides])
+
+
 def element_strides(array: Any) -> tuple[int, ...]:
     """Strides in elements as PyTorch counts them, where no element shows them.
 
     NumPy gives arrays without elements the stride 0, and new dimensions of size 1 too.
     """
-    item = array.itemsize
-    strides = [step // item for step in array.strides]
+    item, steps = array.itemsize, array.strides
+    if 0 not in steps:
+        return _in_elements(steps, item)
+    strides = [step // item for step in steps]
     if 0 in strides:
         step, shape = 1, array.shape
         empty = array.size == 0 and not any(strides)

@@ -7,33 +7,44 @@ case is known (see `remembered`): layouts, dtypes and options are the key, value
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import update_wrapper
+from typing import Any
 
 from .._source import Source
 from .arguments import arguments, written
 from .remembered import keep, lookup
 
 
-def decided(decide: Callable) -> Callable:
+def decided(decide: Any) -> Callable:
     """Decorator: of a function that gives what computes.
 
-    For ``def pool(input, size, stride=None)``, which gives ``run(input)``, since only `input` is said to be computed
-    with, by the annotation of a tensor::
+    For ``def pool(input, size, stride=None)``, which gives ``run(input)``::
 
         def pool(input, size, stride=default_stride):
             run = find(token, input, size, stride)
             if run is None: run = keep(token, (input, size, stride), decide(input, size, stride))
             return run(input)
 
-    The operands are the first arguments, up to the first that is annotated with something else than a tensor.
+    What it gives takes the operands: the first arguments, up to the first whose annotation is no tensor's, or
+    those that are named: ``@decided("input weight bias")``.
     """
-    found = arguments(decide)
+    if isinstance(decide, str):
+        return lambda function: _computing(function, decide.split())
     operands = []
-    for name in found:
+    for name in arguments(decide):
         if not str(decide.__annotations__.get(name, "")).startswith("Tensor"):
             break
         operands.append(name)
+    if not operands:
+        raise TypeError(
+            f"{decide.__name__}(): say which arguments are operands, as decided('input')"
+        )
+    return _computing(decide, operands)
+
+
+def _computing(decide: Any, operands: Sequence[str]) -> Callable:
+    found = arguments(decide)
     source = Source(decide.__name__, decide=decide, keep=keep)
     lookup(source)
     given = ", ".join(found)

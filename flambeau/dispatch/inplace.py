@@ -160,7 +160,7 @@ def writing(
         passed = ", ".join(n if i < positional else f"{n}={n}" for i, n in enumerate(names))
         with source.block(f"def {name}({', '.join([*given, *(['out=None'] if out else [])])}):"):
             if few is not None:
-                source.scope.update(few=few, copied=_copied)
+                source.scope.update(few=few, copied=copied)
                 source(f"""
                     made = {"None if out is not None else " * out}copied({names[0]})
                     if made is not None and few({", ".join(["made", *names[1:]])}):
@@ -188,7 +188,7 @@ _FEW = 1 << 12
 """Elements of which a copy costs next to nothing."""
 
 
-def _copied(x: Any) -> Tensor | None:
+def copied(x: Any) -> Tensor | None:
     """A new tensor of the same few elements; None where there are more, or where they have a history."""
     array = getattr(x, "_array", None)
     if array.__class__ is not np.ndarray or array.size > _FEW:

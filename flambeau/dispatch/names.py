@@ -165,7 +165,10 @@ class Signature:
         """
         if self.open:
             return args, self.renamed(kwargs)
-        absent = any(x is ABSENT for x in args)
+        absent = False
+        for x in args:
+            if x is ABSENT:
+                absent = True
         if args[len(self.positional) :] or (kwargs.keys() <= self.known and not absent):
             return args, kwargs  # a right call, or one that Python explains
         defaults = self.defaults

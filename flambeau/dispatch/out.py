@@ -21,9 +21,16 @@ def with_out(function: Callable, place: str, tensors: str) -> Callable:
         tensors: The names of the arguments that must be tensors, from the first on.
     """
     needed = tuple(tensors.split())
+    count = len(needed)
 
     @functools.wraps(function)
     def called(*args: Any, out: Any = None, **kwargs: Any) -> Any:
+        if out is None and not kwargs:
+            for x in args[:count]:
+                if x.__class__ is not Tensor:
+                    break
+            else:
+                return function(*args)
         for position, name in enumerate(needed):
             if position >= len(args):
                 break

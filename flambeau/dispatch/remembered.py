@@ -10,18 +10,17 @@ their elements. So there is one definition of each function, and its checks run 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
-from functools import update_wrapper
+from collections.abc import Callable
+from functools import lru_cache, update_wrapper
 from itertools import count
 from math import prod
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import Any
 
 import numpy as np
 
 from .. import kernels
-from .._source import Source, listed
+from .._source import Source
 from ..autograd.mode import mode, no_grad
 from ..autograd.node import next_sequence
 from ..autograd.record import tell_watchers
@@ -33,7 +32,7 @@ from ..core.kind import kind_of
 from ..core.memory import address
 from ..core.size import Size
 from ..core.tensor import Tensor
-from .arguments import REQUIRED, written
+from .remembered_forms import FORMS
 
 LEARNED_AT = 3
 """The call of a kind at which its case is learned: what is done once or twice is not worth the trouble."""
@@ -84,83 +83,171 @@ class Finding:
 
 def lookup(source: Source) -> None:
     """Give a written function ``find``, its own ``token``, and ``study``."""
-    source.scope.update(
-        find=_table[0].find if _table else _find_first, token=next(_tokens), study=study
-    )
-    _scopes.append(source.scope)
+    _lookup(source.scope)
 
 
-def remembers(moved: str) -> Callable[[Callable], Callable]:
+def _lookup(scope: dict[str, Any]) -> None:
+    scope.update(find=_table[0].find if _table else _find_first, token=next(_tokens), study=study)
+    _scopes.append(scope)
+
+
+def remembers(moved: str, at: str = "") -> Callable[[Callable], Callable]:
     """Decorator: of a function that shows or moves elements of its argument `moved`, a tensor or a sequence of them.
 
-    Several arguments may be named, each a tensor.
+    Several arguments may be named, each a tensor. Where the function picks elements, `at` names its index tensor; see
+    `remembered_picks`.
 
-    Its other arguments are options. Where one of them is a tensor, nothing is remembered::
-
-        def roll(input, shifts, dims=default_dims):
-            case = find(token, input, shifts, dims)
-            if case is not None: return case(input)
-            return study(lambda input: plain(input, shifts, dims), token, (input, shifts, dims), input)
+    Its other arguments are options. Where one of them is a tensor, nothing is remembered. See `_written`.
     """
 
     def make(function: Any) -> Callable:
         code = function.__code__
-        arguments = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        spread = code.co_varnames[len(arguments)] if code.co_flags & 0x04 else ""
-        source = Source(function.__name__, plain=function)
-        lookup(source)
-        head, passed, key = _signature(function, arguments, spread, source)
-        if code.co_flags & 0x08:
-            head.append("**named")
-        names = moved.split()
-        plural = moved == "tensors" or moved == spread
-        given = f"*{moved}" if plural else ", ".join(names)
-        again = passed
-        if len(names) > 1:
-            again = re.sub(r"\b(?:" + "|".join(names) + r")\b", _indexed(names), passed)
-        with source.block(f"def {_name(function)}({', '.join(head)}):"):
-            if code.co_flags & 0x08:
-                source(f"if named: return plain({passed}, **named)")
-            source(f"""
-                case = find(token, {key})
-                if case is not None: return case({given})
-                return study(
-                    lambda {names[0] if len(names) == 1 else "moved"}: plain({again}),
-                    token, ({key},), {names[0] if len(names) == 1 else listed(names)},
-                )
-                """)
-        made = source.function(_name(function))
+        count, only = code.co_argcount, code.co_kwonlyargcount
+        names = code.co_varnames
+        spread, named = bool(code.co_flags & _SPREAD), bool(code.co_flags & _NAMED)
+        places = tuple(names.index(name) for name in moved.split())
+        plural = moved == "tensors" or (spread and places[0] == count + only)
+        index = names.index(at) if at else None
+        form = count, only, spread, named, places, plural, index
+        scope = {"plain": function, "kept": kept, "pick": _study_pick}
+        _lookup(scope)
+        generic = [f"a{i}" for i in range(count + only)] + ["spread"] * spread + ["named"] * named
+        renamed = _renamed(_code(form), dict(zip(generic, names)), function.__name__)
+        made = FunctionType(renamed, scope, function.__name__, function.__defaults__)
+        made.__kwdefaults__ = function.__kwdefaults__
         update_wrapper(made, function)
         return made
 
     return make
 
 
-def _indexed(names: Sequence[str]) -> Callable[[re.Match[str]], str]:
-    return lambda found: f"moved[{names.index(found[0])}]"
+_SPREAD, _NAMED = 0x04, 0x08  # code flags of *args and **kwargs
 
 
-def _name(function: Any) -> str:
-    return function.__name__ if function.__name__.isidentifier() else "function"
+def _written(
+    count: int, only: int, spread: bool, named: bool, places: tuple[int, ...], plural: bool, index: int | None
+) -> str:  # fmt: skip
+    """The function that looks for a case first, for arguments of any names.
+
+    For ``roll(input, shifts, dims)``::
+
+        def written(a0, a1, a2):
+            case = find(token, a0, a1, a2)
+            if case is not None: return case(a0)
+            a1 = kept(a1); a2 = kept(a2)
+            return study(lambda a0: plain(a0, a1, a2), token, (a0, a1, a2), a0)
+
+    and for ``take(input, index)``, whose case may answer None::
+
+        def written(a0, a1):
+            case = find(token, a0, a1)
+            if case is not None:
+                made = case(a0, a1)
+                return plain(a0, a1) if made is None else made
+            return pick(lambda a0, a1: plain(a0, a1), token, (a0, a1), a0, a1)
+    """
+    first, last = [f"a{i}" for i in range(count)], [f"a{i}" for i in range(count, count + only)]
+    rest = ["spread"] * spread
+    head = [*first, *(["*spread"] if spread else ["*"] * bool(only)), *last, *["**named"] * named]
+    passed = ", ".join([*first, *["*spread"] * spread, *(f"{n}={n}" for n in last)])
+    key = ", ".join([*first, *rest, *last])
+    moved = [(*first, *last, *rest)[place] for place in places]
+    lines = [f"def written({', '.join(head)}):"]
+    if named:
+        lines.append(f"    if named: return plain({passed}, **named)")
+    lines.append(f"    case = find(token, {key})")
+    if index is not None:
+        both = f"{moved[0]}, a{index}"
+        lines += [
+            "    if case is not None:",
+            f"        made = case({both})",
+            f"        return plain({passed}) if made is None else made",
+            f"    return pick(lambda {both}: plain({passed}), token, ({key},), {both})",
+        ]
+        return "\n".join(lines) + "\n"
+    lines.append(f"    if case is not None: return case({'*' * plural}{', '.join(moved)})")
+    options = [n for n in (*first, *rest, *last) if n not in moved]
+    if options:
+        lines += [f"    {n} = kept({n})" for n in options]
+    again, given = passed, moved[0]
+    if len(moved) > 1:
+        again = ", ".join(f"moved[{moved.index(n)}]" if n in moved else n for n in first)
+        again, given = ", ".join([again, *(f"{n}={n}" for n in last)]), f"({', '.join(moved)})"
+    name = moved[0] if len(moved) == 1 else "moved"
+    lines.append(f"    return study(lambda {name}: plain({again}), token, ({key},), {given})")
+    return "\n".join(lines) + "\n"
 
 
-def _signature(
-    function: FunctionType, names: Sequence[str], spread: str, source: Source
-) -> tuple[list[str], str, str]:
-    """A function's arguments as they are declared, as they are passed on, and as a key."""
-    code = function.__code__
-    found = dict.fromkeys(names, REQUIRED)
-    defaults = function.__defaults__ or ()
-    found.update(zip(names[code.co_argcount - len(defaults) : code.co_argcount], defaults))
-    found.update(function.__kwdefaults__ or {})
-    declared = written(found, source)
-    head, only = declared[: code.co_argcount], declared[code.co_argcount :]
-    if spread or only:
-        head.append(f"*{spread}")
-    passed = [*names[: code.co_argcount], *([f"*{spread}"] if spread else [])]
-    passed += [f"{n}={n}" for n in names[code.co_argcount :]]
-    key = [*names[: code.co_argcount], *([spread] if spread else []), *names[code.co_argcount :]]
-    return [*head, *only], ", ".join(passed), ", ".join(key)
+@lru_cache(64)
+def _code(form: tuple) -> CodeType:
+    """The code of a form. Functions of one form share it, and some are there already: importing has no time to compile."""
+    known = FORMS.get(form)
+    if known is not None:
+        return known.__code__  # type: ignore[no-any-return]
+    source = Source("case of a call")
+    source(_written(*form))
+    return source.function("written").__code__
+
+
+def _renamed(code: CodeType, names: dict[str, str], title: str = "") -> CodeType:
+    """The code with other names of variables."""
+
+    def other(given: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple([names.get(name, name) for name in given])
+
+    constants: list[Any] = []
+    for x in code.co_consts:
+        if isinstance(x, CodeType):
+            x = _renamed(x, names)
+        elif isinstance(x, tuple) and names.keys() >= set(x):  # names of arguments in a call
+            x = other(x)
+        elif x.__class__ is str:
+            x = names.get(x, x)
+        constants.append(x)
+    return code.replace(
+        co_varnames=other(code.co_varnames), co_cellvars=other(code.co_cellvars), co_freevars=other(code.co_freevars),
+        co_consts=tuple(constants), co_name=title or code.co_name, co_qualname=title or code.co_qualname,
+    )  # fmt: skip
+
+
+def kept(option: Any) -> Any:
+    """An option as it is now: a case may be asked for long after the caller has changed a list."""
+    if option.__class__ is list or option.__class__ is tuple:
+        return option.__class__(map(kept, option))
+    return option
+
+
+def _study_pick(call: Callable[..., Any], token: int, args: tuple, x: Any, index: Any) -> Any:
+    """The call itself; at the third of its kind its case is learned."""
+    result = call(x, index)
+    if _are_options(args, (x, index)):
+        study_pick(call, token, args, x, (index,), result, lambda pick: pick)
+    return result
+
+
+def study_pick(
+    call: Callable[..., Any], token: int, args: tuple, x: Any, indices: tuple, result: Any,
+    case_of: Callable[[Callable], Callable],
+) -> None:  # fmt: skip
+    """Learn the case of a call that gave a result, if it is the third of its kind.
+
+    Args:
+        call: The function of the tensor and its index tensors.
+        token, args: What the call is found by.
+        case_of: Makes what is kept of a function of the same.
+    """
+    key = _table[0].key(token, *args) if _table else None
+    if key is None or _count(key) != LEARNED_AT or state.modes or mode.levels:
+        return
+    _seen[key] = _NEVER
+    from .remembered_picks import picked  # when something is picked a third time
+
+    pick = picked(call, x, indices, result)
+    if pick is not None:
+        options = (arg for arg in args if not isinstance(arg, (Tensor, tuple)))
+        kinds = (index._kind for index in indices)
+        _table[0].keep(key, case_of(pick), *options, x._kind, *kinds)
+        del _seen[key]
 
 
 def study(

@@ -23,6 +23,7 @@ _wing, __dir__ = attach(
         "elementary",
         "gather",
         "inspect",
+        "lapack",
         "llvm",
         "loops",
         "machine",
@@ -140,10 +141,11 @@ class Native:
         module, name: Where the kernel's function is in this package; it gives NotImplemented for what
             it is not made for.
         plain: Computes the same with NumPy.
+        few: The module that has a kernel of this name for a few elements, which is asked first.
     """
 
-    def __init__(self, module: str, name: str, plain: Callable):
-        self.module, self.name, self.plain = module, name, plain
+    def __init__(self, module: str, name: str, plain: Callable, few: str = ""):
+        self.module, self.name, self.plain, self.few = module, name, plain, few
         self.function: Callable = self._find
 
     def _find(self, *given: Any) -> Any:
@@ -152,6 +154,13 @@ class Native:
             getattr(import_module(f"{__name__}.{self.module}"), self.name) if enabled() else None
         )
         self.function = self.plain if found is None else found
+        if found is not None and self.few:
+
+            def many(*given: Any) -> Any:
+                value = found(*given)
+                return self.plain(*given) if value is NotImplemented else value
+
+            self.function = import_module(f"{__name__}.{self.few}").product(many)
         return self.function(*given)
 
     def __call__(self, *given: Any) -> Any:

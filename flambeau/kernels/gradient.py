@@ -12,6 +12,7 @@ import numpy as np
 
 from ..formula.numeric import row_sum
 from . import build
+from .runtime.process import enabled
 
 SMALL = 2048
 """Elements below which NumPy is as fast."""
@@ -24,7 +25,8 @@ _kernels: dict[tuple, Callable] = {}
 def _kernel(x: Any, name: str, plain: Callable, into: bool = False) -> Callable | None:
     """The kernel for arrays of a dtype on a device; None where the array's own functions do as well."""
     if x.__class__ is np.ndarray:
-        if x.size < SMALL or x.dtype.char not in "fd":
+        # Of the half types NumPy adds in steps that are each rounded.
+        if not x.size or x.dtype.char not in ("fdeE" if x.size >= SMALL else "eE"):
             return None
         key = name, into, x.dtype, -1
     elif x.__class__ not in BUILDERS or not x.size or x.dtype.name not in _FLOATS:
@@ -81,6 +83,15 @@ def summed(x: Any, axes: tuple[int, ...], keepdims: bool = False) -> Any:
 
 def _row_sum(x: Any, axes: tuple[int, ...]) -> Any:
     return row_sum(x, axes, keepdims=True)
+
+
+def converted(x: Any, dtype: Any) -> Any:
+    """The values in another dtype; None where there is no machine code for it."""
+    if x.__class__ is not np.ndarray or not enabled():
+        return None
+    from .loops import convert
+
+    return convert.converted(x, dtype)
 
 
 def owned(x: Any) -> Any:

@@ -81,6 +81,9 @@ LAZY = {
     "nn.interpolate": ("", ""),
     "join.shuffle": ("channel_shuffle native_channel_shuffle pixel_shuffle pixel_unshuffle", ""),
     "nn.moments": ("", ""),
+    "nn.normalized": ("", ""),
+    "reduction.selection": ("", ""),
+    "loss.classes": ("", ""),
     "elementwise.activation_function": (
         "celu_ prelu relu_ rrelu rrelu_ selu_ threshold threshold_",
         "prelu",

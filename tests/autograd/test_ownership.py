@@ -57,3 +57,21 @@ def test_the_given_gradient_of_a_view_is_not_the_leafs():
     x.view(30, 100).backward(given)
     x.grad.zero_()
     assert (given == 1).all()
+
+
+def test_grad_gives_fresh_gradients_as_they_are(copies):
+    x, y = (torch.ones(SIZE, requires_grad=True) for _ in range(2))
+    found = torch.autograd.grad((x * 2).sum() + (y * x.detach()).sum(), (x, y))
+    assert [g.sum().item() for g in found] == [2 * SIZE, SIZE]
+    assert copies == []
+
+
+def test_grad_copies_what_is_used_further_on_or_given():
+    x, y = (torch.zeros(SIZE, requires_grad=True) for _ in range(2))
+    total, given = x + y, torch.ones(SIZE)
+    again = total * 1.0
+    found = torch.autograd.grad(again, (again, total, x, y), given)
+    for i, g in enumerate(found, 2):
+        g.fill_(i)
+    assert [g[0].item() for g in found] == [2, 3, 4, 5]
+    assert (given == 1).all()

@@ -38,6 +38,7 @@ KERNELS = {
     "kernels/runtime/layout_check.py": "samples of those",
     "kernels/runtime/memory.py": "the types of what kernels take as scratch",
     "kernels/array/sort.py": "the bits of infinity",
+    "kernels/array/draw.py": "the types that numbers are drawn in",
     "kernels/array/half.py": "what is computed in another type",
     "kernels/gradient.py": "the types that kernels add",
     "kernels/cuda/array/monoid.py": "how a GPU's elements are computed",

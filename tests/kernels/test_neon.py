@@ -125,6 +125,7 @@ def build_primitives(*dtypes: str) -> None:
     from flambeau.formula.declaration import PRIMITIVES
     from flambeau.formula.expression import Domain, symbol
     from flambeau.formula.program import Program
+    from flambeau.kernels.runtime.process import machine
 
     built = set()
     for name, primitive in PRIMITIVES.items():
@@ -141,7 +142,10 @@ def build_primitives(*dtypes: str) -> None:
                 Program(symbols, (root,)), [dtype] * operands, dtype, [result], name,
                 primitive.reduces, print,
             )  # fmt: skip
-            built |= {name} if kernel is not None else set()
+            text = kernel.__self__.text() if kernel is not None else None
+            if text is not None:
+                machine().address(text)
+                built |= {name}
     assert len(built) > 60, sorted(built)
 
 
@@ -162,7 +166,7 @@ def faults(i: int, text: str, compiled: bool) -> list[str]:
     made = object.__new__(Machine)
     made.target = target(PROCESSORS[i % len(PROCESSORS)])
     if i % 3 == 0:  # optimising takes as long as all the rest
-        made.optimise(module)
+        made.optimise(module, text)
     if WIDE.search(text) and not VECTOR.search(made.target.emit_assembly(module)):
         return [f"no vectors in the assembly of text {i}: {text[:2000]}"]
     return []
@@ -248,7 +252,7 @@ def test_the_pool_and_the_allocator_compile_for_neon(made_for: str, monkeypatch:
         module = llvm.parse_assembly(text)
         module.verify()
         module.triple = TRIPLE
-        made.optimise(module)
+        made.optimise(module, text)
         assembly.append(made.target.emit_assembly(module))
     pool, linux, macos = assembly
     assert "\tyield" in pool or "\thint\t#1" in pool

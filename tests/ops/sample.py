@@ -96,6 +96,9 @@ PROGRAMS: dict[str, Program] = {
     "index_add": (lambda x, y: torch.index_add(x, 1, ROWS, y, alpha=2), ((2, 4), (2, 3))),
     "index_copy": (lambda x, y: torch.index_copy(x, 1, PLACES, y), ((2, 4), (2, 3))),
     "index_fill": (lambda x: torch.index_fill(x, 1, PLACES, 2.0), ((2, 4),)),
+    "select_scatter": (lambda x, y: torch.select_scatter(x, y, 1, 2), ((2, 4), (2,))),
+    "slice_scatter": (lambda x, y: torch.slice_scatter(x, y, 1, 1, 4, 2), ((2, 4), (2, 2))),
+    "diagonal_scatter": (lambda x, y: torch.diagonal_scatter(x, y, 1), ((2, 4), (2,))),
     "index_reduce": (
         lambda x, y: _beta(lambda: torch.index_reduce(x, 1, PLACES, y, "prod")),
         ((2, 4), (2, 3)),
@@ -353,7 +356,10 @@ PROGRAMS: dict[str, Program] = {
         lambda a: torch.linalg.eigvalsh(a + a.mT + APART),
         ((3, 3),),
     ),
-    "eig": (lambda a: torch.linalg.eigvals(a + APART).real, ((3, 3),)),
+    "eig": (
+        lambda a: (torch.linalg.eigvals(a + APART).real, torch.linalg.eig(a + APART)[0].real),
+        ((3, 3),),
+    ),
     "svd": (
         lambda a: (torch.linalg.svdvals(a), torch.linalg.svd(a, full_matrices=False)[1]),
         (_distinct(3, 2) + np.eye(3, 2),),
@@ -362,7 +368,7 @@ PROGRAMS: dict[str, Program] = {
     "matrix_sqrth": (lambda a: torch.linalg.matrix_sqrth(_spd(a)), ((3, 3),)),
     "pinv": (lambda a: torch.linalg.pinv(a), (_distinct(3, 2) + np.eye(3, 2),)),
     "lstsq": (
-        lambda a, b: torch.linalg.lstsq(a, b)[0],
+        lambda a, b: (torch.linalg.lstsq(a, b)[0], torch.linalg.lstsq(a, b, driver="gelsd")[0]),
         (_distinct(3, 2) + np.eye(3, 2), (3, 1)),
     ),
 }

@@ -9,6 +9,8 @@ from ..dtype import DTYPES, INTEGER, is_complex
 from .words import DIGITS, LARGEST, UNSIGNED, name_of, not_implemented
 
 _MOST_CATEGORIES = 1 << 24
+_SURE = 1 << 24
+"""Integers that every type of 32 bits holds."""
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 FULL_RANGE = (
     "int64",
@@ -44,6 +46,8 @@ def largest_integer(dtype: np.dtype) -> int:
 
 def bounds(dtype: np.dtype, low: int, high: int | None) -> tuple[int, int]:
     """The first integer and the end of the range, moved inwards to what a float can represent."""
+    if high is not None and 0 <= low < high <= _SURE and dtype.itemsize > 2 and dtype.kind in "if":
+        return low, high
     if is_complex(dtype):
         raise RuntimeError(
             "check_random_bounds handles only integral, floating-point and boolean types"

@@ -57,6 +57,32 @@ def _exp(x: float) -> float:
         return math.inf
 
 
+# ---- a few numbers with the usual parameters ----------------------------------------------------------------------
+
+
+def _straight(name: str, general: Callable[[np.ndarray], np.ndarray]) -> Callable:
+    """`general` with its usual parameters and the default generator, for an array that is in order and may be written to."""
+    known: dict[np.dtype, Any] = {}
+
+    def fill(out: np.ndarray) -> None:
+        found, size = known.get(out.dtype), out.size
+        if found is None or not 0 < size <= _FEW:
+            if found is None and kernels.enabled():
+                made = kernels.array.draw.straight(name, out.dtype)
+                if made is not None:
+                    known[out.dtype] = made
+            general(out)
+            return
+        kernel, words, given = found
+        with default_generator.lock:
+            kernel(default_generator.take(size * words), out, 1, size, size, 0, *given)
+
+    return fill
+
+
+_FEW = 1 << 12
+
+
 # ---- continuous distributions ----------------------------------------------------------------
 
 
@@ -77,9 +103,9 @@ def uniform_(
 
     Source: torch.Tensor.uniform_.
     """
-    if low == 0 and high == 1 and out.dtype.kind == "f":
-        if few(out, generator, out.itemsize // 4, kernels.array.draw.uniform):
-            return out
+    plain = low == 0 and high == 1 and out.dtype.kind == "f"
+    if plain and few(out, generator, out.itemsize // 4, kernels.array.draw.uniform):
+        return out
     if is_complex(out.dtype):
         uniform_(real_view(out), low, high, generator)
         return out
@@ -90,14 +116,6 @@ def uniform_(
     if name == "float64":
         return fill(out, generator, 2, lambda words: _scaled64(words, low, high))
     return fill(out, generator, 1, lambda words: _scaled32(words, low, high, out.dtype))
-
-
-def uniform_new(shape: tuple[int, ...], size: int) -> np.ndarray:
-    """A new float32 array, as `uniform_` would fill it."""
-    if size > CHUNK:
-        return uniform_(np.empty(shape, np.float32))
-    with default_generator.lock:
-        return uniform32(default_generator.take(size)).reshape(shape)
 
 
 def _scaled64(words: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -141,9 +159,9 @@ def normal_(
     size = out.size
     if size == 0:
         return out
-    if size < _GROUP and out.flags.carray and out.dtype.kind == "f" and out.itemsize > 2:
-        if kernels.enabled():
-            return _normal_few(out, mean, std, generator or default_generator)
+    plain = size < _GROUP and out.flags.carray and out.dtype.kind == "f" and out.itemsize > 2
+    if plain and kernels.enabled():
+        return _normal_few(out, mean, std, generator or default_generator)
     if is_complex(out.dtype):
         normal_(real_view(out), mean, std / math.sqrt(2), generator)
         return out
@@ -360,11 +378,11 @@ def _bernoulli_each(out: np.ndarray, p: np.ndarray, generator: Generator | None)
     if out.size == 0:
         return out
     check_floating(p.dtype, "bernoulli_tensor_cpu_p_")
-    if p.dtype == np.float32 == out.dtype and p.shape == out.shape and p.flags.c_contiguous:
-        if p.size <= CHUNK and kernels.enabled():
-            check.probabilities(kernels.array.draw.are_probabilities(p))
-            if few(out, generator, 1, lambda words, made: _below_each(words, made, p)):
-                return out
+    plain = p.dtype == np.float32 == out.dtype and p.shape == out.shape and p.flags.c_contiguous
+    if plain and p.size <= CHUNK and kernels.enabled():
+        check.probabilities(kernels.array.draw.are_probabilities(p))
+        if few(out, generator, 1, lambda words, made: _below_each(words, made, p)):
+            return out
     check.probabilities(bool(np.all((p >= 0) & (p <= 1))))
     generator = generator or default_generator
     order = memory_dims(out)
@@ -376,3 +394,20 @@ def _bernoulli_each(out: np.ndarray, p: np.ndarray, generator: Generator | None)
             uniform = uniform32(generator.take(out.size))
     out.transpose(order)[...] = uniform.reshape(p.shape) < p
     return out
+
+
+def _usual_normal(out: np.ndarray) -> None:
+    size = out.size
+    if 0 < size < _GROUP and out.dtype == np.float32 and kernels.enabled():
+        _normal_few(out, 0.0, 1.0, default_generator)
+    else:
+        normal_(out)
+
+
+STRAIGHT: dict[str, Callable[[np.ndarray], None]] = {
+    "uniform_": _straight("uniform", uniform_),
+    "normal_": _usual_normal,
+    "exponential_": _straight("exponential", exponential_),
+    "bernoulli_": _straight("bernoulli", bernoulli_),
+}
+"""Functions of an array alone, where numbers have their usual parameters."""

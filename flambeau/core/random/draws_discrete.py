@@ -21,30 +21,36 @@ _TAIL = (
     *(0.0166446911898211, 0.0138761288230707, 0.0118967099458917, 0.0104112652619720),
     *(0.00925546218271273, 0.00833056343336287),
 )
-_AHEAD = 4096  # words taken at a time
-_CHUNKS = 16  # such amounts at a time, for many numbers
+_AHEAD = 128  # words looked at together
+_MOST = 1 << 16  # uniform numbers taken at a time, for many numbers
 _FEW = 64  # numbers that are drawn one by one
 
 
 class _Uniforms:
-    """Uniform float64 numbers one by one; closing gives back what was taken in advance."""
+    """Uniform float64 numbers one by one; closing takes the words of those that were asked for."""
 
     def __init__(self, generator: Generator) -> None:
         self.generator = generator
         self.values: list[float] = []
         self.at = 0
-        self.before = generator.raw_state()
+        self.seen_ahead = False
 
     def __call__(self) -> float:
         if self.at == len(self.values):
-            self.before = self.generator.raw_state()
-            self.values, self.at = uniform64(self.generator.take(_AHEAD)).tolist(), 0
+            self.close()
+            words = self.generator.rest()[:_AHEAD]
+            words = words[: len(words) & ~1]
+            self.seen_ahead = len(words) > 0
+            if not self.seen_ahead:  # a pair that begins a block, or lies in two
+                words = self.generator.take(2)
+            self.values, self.at = uniform64(words).tolist(), 0
         self.at += 1
         return self.values[self.at - 1]
 
     def close(self) -> None:
-        self.generator.restore(self.before)
-        self.generator.take(2 * self.at)
+        if self.seen_ahead:
+            self.generator.take(2 * self.at)
+            self.seen_ahead = False
 
 
 def _each(
@@ -87,7 +93,7 @@ def _poisson_many(rates: np.ndarray, generator: Generator) -> np.ndarray:
     with generator.lock:
         before = generator.raw_state()
         while done < flat.size:
-            more = uniform64(generator.take(2 * _AHEAD * _CHUNKS))
+            more = uniform64(generator.take(2 * min(_MOST, 16 * (flat.size - done) + 64)))
             uniform = np.concatenate([uniform, more])
             count, took = kernels.array.poisson.drawn(flat[done:], uniform, made[done:])
             done, used, uniform = done + count, used + took, uniform[took:]

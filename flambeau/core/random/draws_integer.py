@@ -47,7 +47,7 @@ def random_(
     if high is None and low == INT64_MIN:
         return _random_all64(out, generator)
     low, stop = check_integer.bounds(out.dtype, low, high)
-    return _random_between(out, low, stop - low, generator)
+    return between(out, low, stop - low, generator)
 
 
 def randint(
@@ -94,9 +94,10 @@ def _remainder32(words: np.ndarray, count: int) -> np.ndarray:
     return np.subtract(words, quotient, out=quotient)
 
 
-def _random_between(
-    out: np.ndarray, low: int, count: int, generator: Generator | None
+def between(
+    out: np.ndarray, low: int, count: int, generator: Generator | None = None
 ) -> np.ndarray:
+    """`random_` of so many integers from `low` on, which the dtype holds."""
     dtype = np.dtype(np.int64)
     if count >= _LARGE_RANGE:
         return fill(

@@ -207,6 +207,13 @@ class Generator:
             stream = self._started()
         return stream.take(count)
 
+    def rest(self) -> np.ndarray:
+        """The words of the present block that are not yet taken, which stay so."""
+        stream = self._stream
+        if stream is None:
+            stream = self._started()
+        return stream.block[stream.used :]
+
     def _started(self) -> _WordStream:
         with self.lock:
             if self._stream is None:

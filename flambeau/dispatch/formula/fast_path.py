@@ -247,6 +247,12 @@ class _Written:
         return f"{before}{', '.join(self.arrays)}, *numbers{after}"
 
 
+def has_history(x: Any) -> bool:
+    """Is it a view of a tensor that has a history?"""
+    base = x._base
+    return base is not None and base._node is not None
+
+
 class _New(_Written):
     """A new tensor::
 
@@ -259,6 +265,13 @@ class _New(_Written):
     """
 
     table = "fast"
+
+    def check_specialization(self) -> None:
+        self.source(f"""
+            if not spec.has_fast_path:
+                if not spec.is_uniform or ({self.wanted} and spec.floating): break
+                return each(spec, spec.run({self.run()}))
+            """)
 
     def compute(self) -> None:
         self.source(f"array = spec.run({self.run()})")
@@ -286,18 +299,18 @@ class _New(_Written):
 
 
 class _Into(_Written):
-    """In place, where the first operand has the result's kind and no history is involved."""
+    """In place, where the first operand can hold the result and no history is involved."""
 
     title, again, table = " in place", "statics, numbers, None, True", "into"
 
     def compute(self) -> None:
         target = self.names[0]
         self.source(f"""
-            if spec.result is not {target}._kind or not a0.flags.carray: break
-            base = {target}._base
-            if mode.recording and ({self.wanted} or base is not None and base._node is not None): break
+            write = spec.writers[{target}._kind]
+            if not (a0.flags.carray or is_free(a0)): break
+            if mode.recording and (has_history({target}) or {self.wanted}): break
             if {target}._cell[0] is UNVERSIONED: break
-            spec.into({self.run("a0, ")})
+            write({self.run("a0, ")})
             """)
 
     def finish(self) -> None:
@@ -319,10 +332,11 @@ class _Out(_Written):
         self.source(f"""
             array = out._array
             shape = array.shape
-            if {differs} or out._kind is not spec.result or not array.flags.carray: break
-            if mode.recording and (out._node is not None or out._base is not None or {self.wanted}): break
+            write = spec.writers[out._kind]
+            if {differs} or not (array.flags.carray or is_free(array)): break
+            if mode.recording and (out._node is not None or has_history(out) or {self.wanted}): break
             if out._cell[0] is UNVERSIONED: break
-            spec.into({self.run("array, ")})
+            write({self.run("array, ")})
             """)
 
     def finish(self) -> None:
@@ -383,6 +397,11 @@ class _Rows(_Written):
             """)
 
 
+def is_free(array: Any) -> bool:
+    """May each of its elements be written to, and is none seen at two indices?"""
+    return array.__class__ is np.ndarray and array.flags.writeable and 0 not in array.strides
+
+
 FORMS = {"new": _New, "into": _Into, "out": _Out, "rows": _Rows}
 
 
@@ -437,9 +456,10 @@ def recorded(
 
 
 _SCOPE: dict[str, Any] = {
-    "handle": handle, "state": state, "NoneType": type(None), "PYTHON": PYTHON, "mode": mode, "ndarray": np.ndarray, "FALLBACK": FALLBACK, "REAL": REAL,
-    "NO_CELL": NO_CELL, "UNVERSIONED": UNVERSIONED, "finish_write": finish_write,
-    "recorded": recorded, "each": each, "AXES": AXES, "dropped": dropped,
+    "handle": handle, "mode": mode, "state": state, "ndarray": np.ndarray, "NoneType": type(None),
+    "FALLBACK": FALLBACK, "REAL": REAL, "PYTHON": PYTHON, "NO_CELL": NO_CELL,
+    "UNVERSIONED": UNVERSIONED, "finish_write": finish_write, "recorded": recorded, "AXES": AXES,
+    "each": each, "dropped": dropped, "is_free": is_free, "has_history": has_history,
 }  # fmt: skip
 
 __all__ = ["AXES", "FALLBACK", "FastPath", "dropped", "each"]

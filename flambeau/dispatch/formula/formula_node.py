@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,6 +16,9 @@ from ...formula.evaluate import row_length
 from ...formula.expression import Domain
 from ...formula.program import Program
 from ...formula.quiet import quiet
+
+FEW = 1024
+"""Zeros that take no time to write."""
 
 
 class FormulaNode(Node):
@@ -44,11 +48,15 @@ class FormulaNode(Node):
         return (parts,) if self.single else parts
 
     def completed(self, gs: Sequence[Any]) -> list[Any]:
-        """Zeros where nothing arrived for an output."""
+        """Zeros where nothing arrived for an output; few of them lie in order, as kernels want it."""
         xp = self.kind.xp
         full = [
-            xp.broadcast_to(xp.zeros((), port[1].numpy), port[0]) if g is None else g
-            for g, port in zip(gs, self.shape)
+            g
+            if g is not None
+            else xp.zeros(shape, kind.numpy)
+            if math.prod(shape) <= FEW
+            else xp.broadcast_to(xp.zeros((), kind.numpy), shape)
+            for g, (shape, kind) in zip(gs, self.shape)
         ]
         if self.kept is None:
             return full

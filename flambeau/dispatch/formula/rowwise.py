@@ -87,7 +87,7 @@ class RowOperation(FormulaOperation):
             elif dim.__class__ is int and -ndim <= dim < ndim:
                 axes = LAST if dim == -1 or dim + 1 == ndim else (dim - ndim if dim >= 0 else dim,)
             else:
-                axes = AXES[dim, ndim]
+                axes = AXES[tuple(dim) if dim.__class__ is list else dim, ndim]
         except (KeyError, AttributeError, IndexError, TypeError):
             return self.slow((x,), dim, keepdim, dtype, out, (), ())
         if dtype is not None or out is not None or not ndim:

@@ -16,10 +16,13 @@ from ...autograd.record import record, record_lines, tell_watchers
 from ...autograd.saved import saved_attributes
 from ...core.dtype import FLOAT, is_complex
 from ...core.kind import Kind, kind_of
+from ...core.promotion import can_cast
 from ...formula.evaluate import compile_program, dropping, is_quiet, silently, writing
 from ...formula.expression import INPUT, Domain, Expression, order
 from ...formula.program import Gradient, Program
 from .formula_node import FormulaNode
+
+_FLOAT32 = np.dtype(np.float32)
 
 
 class Plans(dict):
@@ -30,6 +33,21 @@ class Plans(dict):
 
     def __missing__(self, wanted: tuple[bool, ...]) -> type[FormulaNode]:
         made = self[wanted] = self.specialization.node_class(wanted)
+        return made
+
+
+class Writers(dict):
+    """What writes a result into arrays of a kind, made when first met; KeyError for a kind that cannot hold it."""
+
+    def __init__(self, specialization: Specialization):
+        self.specialization = specialization
+
+    def __missing__(self, kind: Kind) -> Callable:
+        spec = self.specialization
+        fits = kind.device is spec.result.device and can_cast(spec.result.dtype, kind.dtype)
+        if not fits or len(spec.results) > 1:
+            raise KeyError(kind)
+        made = self[kind] = spec.into if kind is spec.result else spec.into_other(kind)
         return made
 
 
@@ -58,7 +76,7 @@ class Specialization:
         )
         self.result = results[0]
         self.floating = any(kind.dtype.category >= FLOAT for kind in results)
-        self.plans = Plans(self)
+        self.plans, self.writers = Plans(self), Writers(self)
         self.run = self.compiled(program)
         self.reduces = not program.roots[0].full
         self.has_fast_path = len(program.roots) == 1
@@ -93,6 +111,15 @@ class Specialization:
         interpreter = self.interpreter(self.program, results)
         native = self.native(self.program, results, interpreter, into=True)
         return native or silently(writing(self.run, len(results)))
+
+    def into_other(self, kind: Kind) -> Callable:
+        """`into` for arrays of another kind, which the kernel converts to where no rounding comes between."""
+        own = self.results[0].numpy
+        if kind.dtype.is_complex or own not in (self.compute, np.dtype(bool)):
+            return self.into
+        interpreter = self.interpreter(self.program, [own])
+        native = self.native(self.program, [kind.numpy], interpreter, into=True)
+        return native or self.into
 
     def native(
         self,
@@ -257,7 +284,7 @@ class Specialization:
                 *map(self.natural, gradient.extras),
             ],
             self.compute,
-            [*map(self.natural, gradient.program.roots)],
+            [*map(self.natural, gradient.program.roots)] if into else self.parts(gradient),
             self.operation.name + "_gradient",
             self.operation.rows,
             interpreter,
@@ -266,6 +293,15 @@ class Specialization:
         if native is None and into:
             return writing(interpreter, len(gradient.program.roots))
         return native or interpreter
+
+    def parts(self, gradient: Gradient) -> list[Any]:
+        """The dtypes of a gradient's parts: those of operands of half types are rounded where they are computed."""
+        own = dict(zip(self.program.inputs, self.kinds))
+        natural = [self.natural(root) for root in gradient.program.roots]
+        return [
+            own[x].numpy if own[x].compute == dtype == _FLOAT32 else dtype
+            for x, dtype in zip(gradient.operands, natural)
+        ]
 
     def gradient_interpreter(self, program: Program) -> Callable:
         kernel = compile_program(

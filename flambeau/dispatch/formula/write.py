@@ -34,7 +34,7 @@ def write_into(
     )
     if not recording:
         with quiet():
-            spec.into(target._array, *arrays, *parameters)
+            spec.writers[target._kind](target._array, *arrays, *parameters)
         finish_write(target, None)
         return target
     # What is saved must be the values before the write.
@@ -68,6 +68,6 @@ def write_fast(
         return False
     check_writable(out)
     with quiet():
-        spec.into(out._array, *arrays, *parameters)
+        spec.writers[out._kind](out._array, *arrays, *parameters)
     finish_write(out, None)
     return True

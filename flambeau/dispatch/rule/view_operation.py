@@ -298,12 +298,15 @@ def sizes_of(args: tuple, name: str = "") -> tuple[int, ...]:
 def spread_method(function: Callable) -> Callable:
     """Decorator: make it a method too, where the sizes or dimensions may come one by one."""
 
+    # The method has a guard of its own, which has asked whom there is to ask.
+    plain = getattr(function, "__wrapped__", function)
+
     def form(self: Tensor, *sizes: Any, **named: Any) -> Tensor:
         if named:
             return function(self, *sizes, **named)
         if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
             sizes = tuple(sizes[0])
-        return function(self, sizes)
+        return plain(self, sizes)
 
     form.__name__ = function.__name__
     form.__doc__ = function.__doc__

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from ..declaration import derivative, expanded, primitive
 from ..differentiate import by_expansion
@@ -38,22 +39,31 @@ from . import incomplete_gamma
 ROOT_PI, ROOT_2, ROOT_2PI = math.sqrt(math.pi), math.sqrt(2), math.sqrt(2 * math.pi)
 
 
+@expanded
+def fused(x: Expression, y: Expression, z: Expression) -> Expression:
+    """x * y + z, rounded once where the processor can: the steps of series, which wait for each other."""
+    return x * y + z
+
+
+derivative(fused)(lambda g, out, x, y, z: (g * y, g * x, g))
+
+
 def horner(x: Expression, coefficients: Sequence[float]) -> Expression:
     """The polynomial with these coefficients, the constant first."""
     value: object = coefficients[-1]
     for coefficient in reversed(coefficients[:-1]):
-        value = value * x + coefficient
+        value = fused(value, x, coefficient)
     return value  # type: ignore[return-value]
 
 
 def chebyshev(t: Expression, coefficients: Sequence[float]) -> Expression:
     """The Chebyshev series at t in [-1, 1], by Clenshaw's recurrence."""
-    after: object = 0.0
-    value: object = coefficients[-1]
+    after: Any = 0.0
+    value: Any = coefficients[-1]
     double = t * 2
     for coefficient in reversed(coefficients[1:-1]):
-        after, value = value, double * value - after + coefficient
-    return t * value - after + coefficients[0]
+        after, value = value, fused(double, value, coefficient - after)
+    return fused(t, value, coefficients[0] - after)
 
 
 def between(x: Expression, low: float, high: float) -> Expression:
@@ -144,17 +154,17 @@ def log_ndtr(x: Expression) -> Expression:
 
 def _quantile(q: Expression, tail: Expression) -> Expression:
     """The normal quantile of 0.5 + q, where tail = 0.5 - |q|: algorithm AS 241 (Wichura, 1988)."""
-    r = 0.180625 - square(where(absolute(q) <= 0.425, q, 0.0))
-    middle = q * horner(r, c.QUANTILE_A) / horner(r, c.QUANTILE_B)
+    central = absolute(q) <= 0.425
+    r = 0.180625 - square(where(central, q, 0.0))
     depth = sqrt(-log(where(tail > 0, where(tail > 0.1, 0.1, tail), 0.1)))
     near, far = where(depth > 5, 5.0, depth) - 1.6, where(depth < 5, 5.0, depth) - 5
-    outer = where(
-        depth <= 5,
-        horner(near, c.QUANTILE_C) / horner(near, c.QUANTILE_D),
-        horner(far, c.QUANTILE_E) / horner(far, c.QUANTILE_F),
-    )
-    outer = where(equal(tail, 0), math.inf, where(tail < 0, math.nan, outer))
-    return where(isnan(q), q, where(absolute(q) <= 0.425, middle, sign(q) * outer))
+    # Which quotient it is, is chosen before the one division.
+    above = where(depth <= 5, horner(near, c.QUANTILE_C), horner(far, c.QUANTILE_E))
+    below = where(depth <= 5, horner(near, c.QUANTILE_D), horner(far, c.QUANTILE_F))
+    above = where(central, q * horner(r, c.QUANTILE_A), above)
+    value = above / where(central, horner(r, c.QUANTILE_B), below)
+    outer = where(equal(tail, 0), math.inf, where(tail < 0, math.nan, value))
+    return where(isnan(q), q, where(central, value, sign(q) * outer))
 
 
 @expanded(many_steps=True)

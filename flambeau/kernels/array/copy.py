@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,8 +49,27 @@ def in_order(array: Any) -> Any:
 
 def copy_into(target: Any, source: Any) -> None:
     """np.copyto of any two NumPy arrays, converting: broadcast, overlapping or of any layout."""
-    if target.size <= SMALL or not enabled() or not _copied(target, source):
+    if target.__class__ is source.__class__ is np.ndarray and (
+        target.dtype is not source.dtype or (target.size > SMALL and target.dtype.char in _NATIVE)
+    ):
+        _converting()(target, source)
+    elif target.size <= SMALL or not enabled() or not _copied(target, source):
         np.copyto(target, source, casting="unsafe")
+
+
+_NATIVE = frozenset("?bBhilefdE")
+"""The dtypes that the kernels of conversions have, by NumPy's letters."""
+
+
+def _by_numpy(target: Any, source: Any) -> None:
+    np.copyto(target, source, casting="unsafe")
+
+
+@cache
+def _converting() -> Callable[[Any, Any], None]:
+    """The copy by kernels of the wing `loops`, which is made of this one and loads with the first such copy."""
+    loops = __package__.replace("array", "loops")
+    return import_module(f"{loops}.convert").copy_into if enabled() else _by_numpy
 
 
 def _copied(target: Any, source: Any) -> bool:

@@ -26,6 +26,19 @@ ELEMENTS = {
 FLOATS = {dtype: e for dtype, e in ELEMENTS.items() if dtype.kind == "f"}
 
 
+def straight(name: str, dtype: Any) -> tuple[Callable[..., int], int, tuple[int, ...]] | None:
+    """Of a distribution with its usual parameters: a kernel, how many words it takes for a number, and what it is given
+    behind words, the array and ``1, size, size, 0``. None where there is none."""
+    element = FLOATS.get(dtype)
+    if element is None:
+        return None
+    if name == "uniform":
+        return _uniform(element), 1 if element == "float" else 2, ()
+    if name == "exponential":
+        return _exponential(element), 2, (_bits(-1.0),)
+    return _below(element), 2, (1 << 52,)
+
+
 @lru_cache(64)
 def _bits(x: float) -> int:
     (found,) = struct.unpack("q", struct.pack("d", x))

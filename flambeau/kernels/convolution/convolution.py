@@ -19,7 +19,7 @@ from ..array.copy import in_order
 from ..array.half import widened
 from ..matmul.matmul import ELEMENTS
 from ..runtime import memory
-from . import apart, winograd
+from . import columns, half, winograd
 from .plan import Pass, plan, taps_of, three
 from .weight_plan import WeightByChannel, WeightByPixel, Work
 from .window import Window, flattened
@@ -32,10 +32,14 @@ class Map:
         shape: The result's.
         patches: How it is computed by fewer multiplications, or None.
         passes: How it is computed by sums over the window, where patches are None or not all is finite.
+        pads: Do these multiply zeros around the image with the weight?
     """
 
-    def __init__(self, shape: tuple[int, ...], patches: Any, passes: Callable[[], Sequence[Any]]):
-        self.shape, self.patches, self._planned = shape, patches, passes
+    def __init__(
+        self, shape: tuple[int, ...], patches: Any, passes: Callable[[], Sequence[Any]],
+        pads: bool = True,
+    ):  # fmt: skip
+        self.shape, self.patches, self._planned, self.pads = shape, patches, passes, pads
 
     @cached_property
     def passes(self) -> Sequence[Any]:
@@ -43,9 +47,17 @@ class Map:
 
     def run(self, *arrays: Any) -> None:
         """Compute it of arrays in order; the last one is the result."""
-        if self.patches is None or not self.patches.run(*arrays):
-            for part in self.passes:
-                part.run(*arrays)
+        if not self.run_patches(*arrays):
+            self.run_passes(*arrays)
+
+    def run_patches(self, *arrays: Any) -> bool:
+        """Compute it by patches; False if there are none, or not all is finite."""
+        return self.patches is not None and self.patches.run(*arrays)
+
+    def run_passes(self, *arrays: Any) -> None:
+        """Compute it by sums over the window."""
+        for part in self.passes:
+            part.run(*arrays)
 
 
 def usable(*arrays: Any) -> bool:
@@ -59,6 +71,39 @@ def usable(*arrays: Any) -> bool:
         if type(a) is not np.ndarray or (a.dtype is not dtype and a.dtype != dtype) or not a.size:
             return False
     return True
+
+
+@lru_cache(1024)
+def half_plan(
+    name: str, x_shape: tuple[int, ...], w_shape: tuple[int, ...], window: Window, groups: int,
+    sizes: tuple[int, ...],
+) -> tuple[tuple[int, ...], half.ByTile] | None:  # fmt: skip
+    """The shape of a map of bfloat16 from x to sizes, and how tiles compute it; None where they do not."""
+    if min(sizes) < 1:
+        return None
+    if name == "forward":
+        shape = x_shape[0], w_shape[0], *sizes
+        works = [forward_work("i16", x_shape, w_shape, window, groups)]
+    else:
+        shape = x_shape[0], w_shape[1] * groups, *sizes
+        works = transposed_works("i16", x_shape, w_shape[1], window, groups, sizes)
+    if len(works) != 1 or not half.suits(works[0]):
+        return None
+    return shape, half.ByTile(works[0])
+
+
+def _by_tiles(name: str, arrays: Any, window: Window, groups: int, sizes: Sequence[int]) -> Any:
+    """A map of bfloat16 by tiles, or None."""
+    x, w, bias = arrays
+    for a in (x, w) if bias is None else arrays:
+        if type(a) is not np.ndarray or a.dtype is not x.dtype or not a.size:
+            return None
+    found = half_plan(name, x.shape, w.shape, window, groups, tuple(sizes))
+    if found is None:
+        return None
+    y = memory.empty(found[0], x.dtype)
+    given = in_order(x), in_order(w), None if bias is None else in_order(bias)
+    return y if found[1].run(*given, y) else None
 
 
 def _of_half(function: Callable, arrays: tuple[Any, ...], *rest: Any) -> Any:
@@ -80,10 +125,12 @@ def forward_plan(
         return None
     images, channels, rows = x_shape[0], w_shape[1], w_shape[0] // groups
     shape = images, w_shape[0], *places
-    if apart.suits(window, x_shape[2:], places, groups, channels):
-        return Map(shape, None, lambda: [apart.Forward(window, x_shape, places, dtype.itemsize)])
+    suits = winograd.suits(dtype, window, channels, rows, places)
+    held = columns.columns(window, x_shape, places, groups, rows, dtype.itemsize, suits)
+    if held is not None:
+        return Map(shape, None, lambda: [columns.Forward(held)])
     patches = None
-    if winograd.suits(dtype, window, channels, rows, places):
+    if suits:
         patches = winograd.Patches(
             images, groups, channels, rows, x_shape[2:], places, window.before, turned=False
         )
@@ -113,6 +160,11 @@ def forward(x: Any, w: Any, bias: Any, window: Window, groups: int) -> Any:
     """Sums of products of a weight (O, C / groups, sizes) with the windows of x (N, C, sizes),
     plus a bias (O)."""
     if not usable(x, w, bias):
+        if x.dtype.name == "bfloat16":
+            places = window.places(x.shape[2:])
+            y = _by_tiles("forward", (x, w, bias), window, groups, places)
+            if y is not None:
+                return y
         return _of_half(forward, (x, w, bias), window, groups)
     found = forward_plan(x.dtype, x.shape, w.shape, window, groups)
     if found is None:
@@ -136,10 +188,12 @@ def transposed_plan(
         return None
     images, channels, rows = y_shape[0], w_shape[0] // groups, w_shape[1]
     shape, places = (images, rows * groups, *sizes), y_shape[2:]
-    if apart.suits(window, sizes, places, groups, rows):
-        return Map(shape, None, lambda: [apart.Transposed(window, shape, places, dtype.itemsize)])
+    suits = winograd.suits(dtype, window, channels, rows, sizes)
+    held = columns.columns(window, shape, places, groups, channels, dtype.itemsize, suits)
+    if held is not None:
+        return Map(shape, None, lambda: [columns.Transposed(held)], pads=False)
     patches = None
-    if winograd.suits(dtype, window, channels, rows, sizes):
+    if suits:
         patches = winograd.Patches(
             images, groups, channels, rows, y_shape[2:], sizes,
             tuple(2 - b for b in window.before), turned=True,
@@ -196,15 +250,22 @@ def transposed(y: Any, w: Any, bias: Any, window: Window, groups: int, sizes: An
     """From the result's side (N, O, places) back to the image's (N, C, sizes), with w as in
     `forward`; NotImplemented also for a weight that is not finite, which zeros around y would spread."""
     if not usable(y, w, bias):
+        if y.dtype.name == "bfloat16":
+            x = _by_tiles("transposed", (y, w, bias), window, groups, sizes)
+            if x is not None:
+                return x
         return _of_half(transposed, (y, w, bias), window, groups, sizes)
-    w = in_order(w)
-    if not window.is_point and not math.isfinite(np.vdot(w, w)):
-        return NotImplemented
     found = transposed_plan(y.dtype, y.shape, w.shape, window, groups, tuple(sizes))
     if found is None:
         return NotImplemented
     x = memory.empty(found.shape, y.dtype)
-    found.run(in_order(y), w, None if bias is None else in_order(bias), x)
+    given = in_order(y), in_order(w), None if bias is None else in_order(bias), x
+    if found.run_patches(*given):
+        return x
+    w = given[1]
+    if found.pads and not window.is_point and not math.isfinite(np.vdot(w, w)):
+        return NotImplemented
+    found.run_passes(*given)
     return x
 
 
@@ -223,10 +284,14 @@ def weight_plan(
 ) -> Map:
     images, channels, rows = x_shape[0], shape[1], shape[0] // groups
     places = y_shape[2:]
-    if apart.suits(window, x_shape[2:], places, groups, channels):
-        return Map(shape, None, lambda: [apart.Weight(window, x_shape, places, dtype.itemsize)])
+    suits = winograd.suits(dtype, window, channels, rows, places)
+    held = columns.columns(
+        window, x_shape, places, groups, rows, dtype.itemsize, suits, weight=True
+    )
+    if held is not None:
+        return Map(shape, None, lambda: [columns.Weight(held)])
     patches = None
-    if winograd.suits(dtype, window, channels, rows, y_shape[2:]):
+    if suits:
         patches = winograd.WeightPatches(
             images, groups, channels, rows, x_shape[2:], y_shape[2:], window.before
         )

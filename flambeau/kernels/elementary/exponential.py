@@ -363,6 +363,11 @@ ERFC_FAR = (
 """-log(erfc(x)) for x from 1 to 3.95, where 1 - erfc(x) becomes 1."""
 
 
+@lowers(s.fused, wide=True)
+def fused(x: Value, y: Value, z: Value) -> Value:
+    return x.multiply_add(y, z)
+
+
 @lowers(s.erf)
 def erf(x: Value) -> Value:
     """For float32; the formula of `formula.special` serves float64."""
@@ -397,6 +402,27 @@ def _tail(end: Value, square: Value, rounding: Value) -> Value:
     inverse = 1.0 / (shifted * double)  # of both denominators at once
     t = (end - 3.0) * double * inverse
     return gauss * (polynomial(t, ERFC_TAIL) * (shifted * inverse))
+
+
+@lowers(s.erfc)
+def erfc(x: Value) -> Value:
+    """For float32: the factors of the tail are joined in float64, so that they are not rounded one after the other."""
+    size = x.abs()
+    end = choose(size > 10.3, x.like(10.3), size)
+    square, below = end * end, end.fma(2.0, 1.0)
+    t = (end - 3.0) / (end + 3.0)
+    first, *others = ERFC_TAIL
+    gauss, lost, slope, guess, exact = (
+        v.convert("double")
+        for v in (
+            exp(-square), end.fma(end, -square), polynomial(t, others) * t, 1.0 / below, end
+        )
+    )  # fmt: skip
+    inverse = guess + guess * (1.0 - exact.fma(2.0, 1.0) * guess)
+    tail = ((gauss - gauss * lost) * (slope + first) * inverse).convert("float")
+    near = 1.0 - x.multiply_add(polynomial(x * x, ERF_NEAR), x)
+    tail = choose(size < 0.5, near, choose(x < 0.0, 2.0 - tail, tail))
+    return choose(x.is_nan(), x, tail)
 
 
 @lowers(s.ndtr)

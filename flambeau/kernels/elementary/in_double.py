@@ -17,14 +17,21 @@ ELEMENTS = {Domain.BOOL: "i1", Domain.INT: "i64", Domain.REAL: "double"}
 
 
 @cache
-def wide(primitive: Primitive, apply: Callable[..., Value]) -> Callable[[Value], Value]:
-    """The primitive's expansion in float64, of vectors of float32. `apply` applies another (see `lower`)."""
+def wide(
+    primitive: Primitive, apply: Callable[..., Value], keep: Callable[[Primitive], bool]
+) -> Callable[[Value], Value]:
+    """The primitive's expansion in float64, of vectors of float32.
+
+    Args:
+        apply: Applies another (see `lower`).
+        keep: Which are not to be expanded.
+    """
     x = symbol("x")
 
     def function(argument: Value) -> Value:
         code = argument.code
         known = {x: argument.convert("double")}
-        (root,) = expand((primitive(x),))
+        (root,) = expand((primitive(x),), keep)
         for item in order([root]):
             if item.primitive is CONSTANT:
                 type = code.vector(ELEMENTS[item.domain])

@@ -29,11 +29,18 @@ class Unsupported(Exception):
     """The program has no native form; it is evaluated with NumPy."""
 
 
+def is_wide(primitive: Primitive) -> bool:
+    """Has it, being an expression of others, instructions for float64?"""
+    return primitive.lowering is not None and primitive.lowering.wide
+
+
 def has_form(primitive: Primitive, element: str) -> bool:
     """Has it a native form for this type of numbers, other than its expansion?"""
     if primitive.expansion is None:
         return primitive.lowering is not None
-    return element == "float" and (primitive.lowering is not None or primitive.many_steps)
+    if element != "float":
+        return element == "double" and is_wide(primitive)
+    return primitive.lowering is not None or primitive.many_steps
 
 
 def apply(
@@ -43,7 +50,7 @@ def apply(
 
     elements: Each domain's type of numbers.
     """
-    lowering: Lowering = primitive.lowering or Lowering(in_double.wide(primitive, apply))
+    lowering: Lowering = primitive.lowering or Lowering(in_double.wide(primitive, apply, is_wide))
     alike = args[lowering.alike]
     if alike:
         target = _common_type(primitive, lowering, domain, alike, elements)

@@ -14,7 +14,8 @@ Make = TypeVar("Make", bound=Callable[..., Value])
 class Lowering(NamedTuple):
     """A primitive's instructions.
 
-    make: From the arguments to the value. Of a primitive that is an expression of others, for float32 alone.
+    make: From the arguments to the value.
+    wide: Of a primitive that is an expression of others: does it serve float64 too, and not float32 alone?
     integers: Works on integers too; otherwise they are made floats first.
     alike: The arguments that are brought to one type first.
     quick: Joins two floats in one instruction of x86, and skips a second one that is nan.
@@ -24,6 +25,7 @@ class Lowering(NamedTuple):
     integers: bool = False
     alike: slice = slice(None)
     quick: Callable[[Value, Value], Value] | None = None
+    wide: bool = False
 
 
 def lowers(primitive: Primitive, **how: Any) -> Callable[[Make], Make]:

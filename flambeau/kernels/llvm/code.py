@@ -238,7 +238,7 @@ class Code:
         return bool(self.lines) and self.lines[-1].startswith(("  ret ", "  br ", "  unreachable"))
 
     @contextmanager
-    def loop(self, start: Value, stop: Value, step: int = 1) -> Iterator[Value]:
+    def loop(self, start: Value, stop: Value, step: int | Value = 1) -> Iterator[Value]:
         """``for i in range(start, stop, step)``."""
         head, body, done = self.name("head"), self.name("body"), self.name("done")
         place = self.slot(start.type, start)

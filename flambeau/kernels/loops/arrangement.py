@@ -1,6 +1,6 @@
 """How arrays of any strides are walked together: decided by machine code, with each call.
 
-Three functions that entry points call through the runtime's table. `broadcast` finds the shape of the result, and the
+Functions that entry points call through the runtime's table. `broadcast` finds the shape of the result, and the
 order of its dimensions in memory, which follows the operands' as in PyTorch; `make` makes an array that lies so; and
 `arrange` writes a strided nest's frame: dimensions that lie behind each other in all operands are one, the innermost
 of the result is walked, and where an operand lies dense along another one, that is the second.
@@ -13,6 +13,7 @@ from ..llvm import Code, Function, Module, Value, choose, larger, quotient, smal
 from ..runtime.layout import ARRAY, DESCRIPTION, Flag, set_fact
 from ..runtime.process import machine
 from ..runtime.vectorcall import array_field, field, new_array
+from .arrange_rows import define_arrange_rows
 from .staging import define_staging
 from .strided_frame import MOST_OPERANDS, MOST_OUTER, MOVES, STAGED, STILL, Part, Word
 
@@ -44,6 +45,7 @@ def module_text() -> str:
     Arrange(module).write()
     define_broadcast(module)
     define_make(module)
+    define_arrange_rows(module)
     define_staging(module)
     return module.text()
 
@@ -58,7 +60,7 @@ def load() -> bool:
     host, text = machine(), module_text()
     set_fact("arrange", host.address(text))
     symbol = host.symbol(text)
-    for name in ("broadcast", "make", "stage", "unstage"):
+    for name in ("broadcast", "make", "rows", "stage", "unstage"):
         set_fact(f"{name}_strided", host.engine.get_function_address(f"{name}_{symbol}"))
     _loaded.append(True)
     return True

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
-from ..llvm import Definition, Function, Module, Value, choose
-from ..runtime.layout import Flag
+from ..llvm import Definition, Module, Value, choose
+from ..runtime.layout import Flag, set_fact
+from ..runtime.process import machine
 from ..runtime.vectorcall import array_field
 
 SCALAR, FULL, TRAILING, LEADING = range(4)
@@ -86,16 +87,20 @@ def row_lengths(shapes: Sequence[tuple[int, ...]], shape: tuple[int, ...]) -> se
 # ------------------------------------------------------------------------------- in machine code
 
 
-def define_fit(module: Module) -> None:
-    """How an array meets a shape (see `meeting`): ``fit(array, descr, ndim, dims)``.
+@cache
+def load_fit() -> None:
+    """Put a function into the runtime's table, for all entry points: ``fit(array, descr, ndim, dims)``.
 
-    UNFIT if it has another dtype than `descr`, or does not lie in order: then one value, expanded everywhere,
-    will do too.
+    How an array meets a shape (see `meeting`). UNFIT if it has another dtype than `descr`, or does not lie in order:
+    then one value, expanded everywhere, will do too.
     """
-    _Fit(module.define("internal i64 @fit(ptr %array, ptr %descr, i64 %ndim, ptr %dims)")).write()
+    set_fact("fit", machine().address(fit_text()))
 
 
-FIT = Function("i64", "fit", ("ptr", "ptr", "i64", "ptr"))
+def fit_text() -> str:
+    module = Module()
+    _Fit(module.define("i64 @SYMBOL(ptr %array, ptr %descr, i64 %ndim, ptr %dims)")).write()
+    return module.text()
 
 
 class _Fit:

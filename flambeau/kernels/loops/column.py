@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 from ...formula.expansion import usual_args
 from ...formula.expression import Expression, order
-from ..llvm import Value, choose
+from ..llvm import BITS, Value, choose
 from ..runtime.vectorcall import item_of, put, size_of
+from .arrange_rows import RowOption, RowWord
 from .broadcast import FULL, SCALAR
 from .entry import EntryPoint
 from .nest import BLOCK, Nest, blocks_of_blocks
@@ -86,6 +87,15 @@ class ColumnNest(Nest):
     def position(self, i: Value) -> Value:
         return self.code.splat(self.across)
 
+    def read(self, k: int, x: Expression, i: Value, mask: Value | None) -> Value:
+        if not self.alone:
+            return super().read(k, x, i, mask)
+        code, type = self.code, self.code.vector(self.inputs[k])
+        offset = self.across * self.line_step + self.column * (BITS[self.inputs[k]] // 8)
+        place = code.at(self.bases[k], "i8", choose(self.moving[k], offset, 0))
+        value = code.load(place, type) if mask is None else code.masked_load(place, type, mask)
+        return self.loaded(value, k, x)
+
     def each_group(self) -> list[tuple[dict[Expression, Value], Value]]:
         return list(zip(self.groups, self.places))
 
@@ -119,7 +129,7 @@ class ColumnNest(Nest):
             with code.loop(first, choose(after < self.length, after, self.length)) as r:
                 self.across = r
                 for (row, place), slots in zip(self.each_group(), parts):
-                    self.row = row
+                    self.row, self.column = row, place
                     index = r * self.width + place
                     values = self.lanes_at([*args, *later], index, self.edge)
                     for k, value in zip(later.values(), values[len(args) :]):
@@ -146,7 +156,7 @@ class ColumnNest(Nest):
         with code.loop(code.constant(0, "i64"), self.length) as r:
             self.across = r
             for row, place in self.each_group():
-                self.row = row
+                self.row, self.column = row, place
                 index = r * self.width + place
                 for k, value in zip(which, self.lanes_at(roots, index, self.edge)):
                     at = code.at(self.outputs[k], self.results[k], self.start + index)
@@ -218,17 +228,25 @@ class ColumnEntryPoint(EntryPoint):
         return (self.ndim_long - self.gone).convert("i32"), dims
 
     def frame(
-        self, arrays: Sequence[Value], forms: Sequence[Value], parameters: Sequence[Value],
-        rows: Value, length: Value,
-    ) -> Value:  # fmt: skip
-        frame = super().frame(arrays, forms, parameters, rows, self.depth)
-        put(frame, self.nest.frame.width, self.breadth)
-        return frame
-
-    def run(
-        self, frame: Value, rows: Value, length: Value, total: Value, results: Sequence[Value]
+        self, arrays: Sequence[Value], forms: Sequence[Value], rows: Value, length: Value
     ) -> None:
+        super().frame(arrays, forms, rows, self.depth)
+        put(self.words, RowWord.WIDTH, self.breadth)
+        if self.nest.alone:
+            size = self.breadth * (BITS[self.nest.inputs[0]] // 8)
+            put(self.words, RowWord.ROW_STEP, size * self.depth)
+            put(self.words, RowWord.LINE_STEP, size)
+
+    def work(self) -> tuple[Value, Value, Value]:
+        rows, _, total = super().work()
+        breadth = self.code.load(self.words.word(RowWord.WIDTH), "i64")
         # Threads that share a block take at least 256 columns each: fewer would read scattered memory.
-        wide = (self.breadth >> 8) << 14
+        wide = (breadth >> 8) << 14
         single = rows.equals(1) & (wide < total)
-        super().run(frame, rows, self.breadth, choose(single, wide, total), results)
+        return rows, breadth, choose(single, wide, total)
+
+    strided_option = RowOption.ACROSS
+
+    @property
+    def takes_strides(self) -> bool:
+        return super().takes_strides and not any(x.full for x in self.nest.roots)

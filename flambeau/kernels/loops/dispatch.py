@@ -19,7 +19,7 @@ from ..runtime.layout import builtin
 from ..runtime.process import machine
 from ..runtime.recipe import Recipe, noted
 from . import arrangement, split_reduction
-from .broadcast import UNFIT, define_fit, row_lengths
+from .broadcast import UNFIT, load_fit, row_lengths
 from .column import ColumnEntryPoint, ColumnNest
 from .entry import EntryPoint
 from .nest import Nest
@@ -69,8 +69,12 @@ def build_native(
     def build(dtypes: Sequence[Any]) -> Callable | None:
         return build_native(program, dtypes, compute, results, name, rows, interpreter, drop, into)
 
+    if columns is not None and not into and not any(root.full for root in program.roots):
+        fallback = few_in_order(fallback, lambda: others.kernel)
     recipe = Recipe(lambda: module_text(*facts, drop, into), nest, first)
-    others = OtherDtypes(inputs, first, fallback, build)
+    writes = any(x.full for x in program.roots)
+    is_lone = rows and len(inputs) == 1 and not into
+    others = OtherDtypes(inputs, first, fallback, build, not rows, is_lone, writes)
     chosen: Callable = others
     if columns is not None and not into:
         chosen = columns.first(chosen, drop)
@@ -83,6 +87,7 @@ def written(*facts: Any) -> Callable[[], str | None]:
     """What writes a module, or gives None where something in it has no native form."""
 
     def text() -> str | None:
+        load_fit()
         try:
             return module_text(*facts)
         except Unsupported:
@@ -110,7 +115,8 @@ class Served:
         )
         if not fit or not self.rows:
             return fit
-        axes, ordered = given[-1], all(a.flags.c_contiguous for a in arrays)
+        # What is one value everywhere is no array to be put in order: a mean's gradient, say.
+        axes, ordered = given[-1], all(a.flags.c_contiguous or not any(a.strides) for a in arrays)
         if not isinstance(axes, tuple):
             return ordered
         return ordered and axes == tuple(range(-len(axes), 0))
@@ -143,7 +149,6 @@ def nest_of(
 def nest_module(nest: Nest, entry: Callable[[Module], EntryPoint]) -> str:
     """The module of a nest with its entry point."""
     module = Module()
-    define_fit(module)
     module.add(nest.text(Code(nest.lanes, module.declarations)))
     if split_reduction.is_divisible(nest):
         for text in (split_reduction.part_text, split_reduction.finish_text):
@@ -155,22 +160,39 @@ def nest_module(nest: Nest, entry: Callable[[Module], EntryPoint]) -> str:
 class OtherDtypes:
     """The fallback; for arrays of other dtypes than the kernel's, kernels for those, made when first met.
 
-    So a number meets a half type as a float32, unrounded. The first call brings what kernels need for arrays that do
-    not lie in order, and goes back to the kernel.
+    So a number meets a half type as a float32, unrounded. The first call of a strided kernel, or with arrays that do not
+    lie in order, brings what those need, and goes back to the kernel.
+
+    Args:
+        strided: Is the kernel one of single elements?
+        is_lone: Does it have rows of one operand?
+        writes: Has it results with a value an element?
     """
 
     carries_recipe = True
     recipe: Recipe
     kernel: Callable
 
-    def __init__(self, inputs: Sequence[Any], first: int, fallback: Callable, build: Callable):
-        self.places = slice(first, first + len(inputs))
+    def __init__(
+        self,
+        inputs: Sequence[Any],
+        first: int,
+        fallback: Callable,
+        build: Callable,
+        strided: bool,
+        is_lone: bool,
+        writes: bool,
+    ):
+        self.places, self.strided = slice(first, first + len(inputs)), strided
+        self.is_lone, self.writes = is_lone, writes
         self.fallback, self.build = fallback, build
         self.kernels: dict[tuple, Callable] = {tuple(inputs): fallback}
 
     def __call__(self, *given: Any) -> Any:
-        if arrangement.load():
+        if (self.strided or self.is_unordered(given)) and arrangement.load():
             return self.kernel(*given)
+        if self.is_lone and self.is_scattered(given[0]):
+            return self.kernel(contiguous(given[0]), *given[1:])
         try:
             dtypes = tuple([a.dtype for a in given[self.places]])
         except AttributeError:  # a number, or nothing
@@ -179,6 +201,20 @@ class OtherDtypes:
         if kernel is None:
             kernel = self.kernels[dtypes] = self.build(dtypes) or self.fallback
         return kernel(*given)
+
+    def is_unordered(self, given: Sequence[Any]) -> bool:
+        return any(
+            a.__class__ is np.ndarray and not a.flags.c_contiguous for a in given[self.places]
+        )
+
+    def is_scattered(self, array: Any) -> bool:
+        """Is it an array whose rows are better copied first: no two of its elements are neighbours, or what is
+        written is to lie in order?"""
+        return (
+            array.__class__ is np.ndarray
+            and not array.flags.c_contiguous
+            and (self.writes or array.itemsize not in array.strides)
+        )
 
 
 class Columns:
@@ -207,6 +243,7 @@ class Columns:
 
     def build(self, fallback: Callable, drop: bool = False) -> Callable | None:
         """The function of arrays, parameters and axes; None where the program has no such form."""
+        load_fit()
         try:
             text = self.text(drop)
         except Unsupported:
@@ -218,11 +255,12 @@ class Columns:
     def first(self, fallback: Callable, drop: bool) -> Callable:
         """`fallback`, but for calls that these kernels are made for."""
         kernel: Callable | None = None
+        alone = len(self.program.inputs) == 1 and not any(x.full for x in self.program.roots)
 
         def function(*given: Any) -> Any:
             nonlocal kernel
             if kernel is None:
-                if not self.supported or not _crosses(given[0], given[-1]):
+                if not self.supported or not _crosses(given[0], given[-1], alone):
                     return fallback(*given)
                 kernel = self.build(lambda *given: fallback(*given), drop) or fallback
             return kernel(*given)
@@ -239,14 +277,16 @@ class Columns:
         return nest_module(nest, lambda module: ColumnEntryPoint(nest, module, True, drop))
 
 
-def _crosses(array: Any, axes: Any) -> bool:
+def _crosses(array: Any, axes: Any, alone: bool) -> bool:
     """Do rows along these axes of an array lie across its memory?"""
-    return (
-        axes.__class__ is tuple
-        and array.__class__ is np.ndarray
-        and 0 < len(axes) < array.ndim
-        and axes[-1] < -1
-        and array.flags.c_contiguous
+    if axes.__class__ is not tuple or array.__class__ is not np.ndarray:
+        return False
+    if array.flags.c_contiguous or not alone:
+        return 0 < len(axes) < array.ndim and axes[-1] < -1 and array.flags.c_contiguous
+    size = array.itemsize
+    return any(
+        step == size and n != 1 and i - array.ndim not in axes
+        for i, (n, step) in enumerate(zip(array.shape, array.strides))
     )
 
 
@@ -312,6 +352,22 @@ def rows_order(
     if order is None or [dim for dim in order if dim in dims] != list(dims):
         return None
     return order
+
+
+_FEW = 1 << 11
+"""Elements of which a copy takes less time than finding out how they lie."""
+
+
+def few_in_order(fallback: Callable, kernel: Callable[[], Callable]) -> Callable:
+    """Reductions of a few elements that do not lie in order: the kernel is given copies that do."""
+
+    def reduced(*given: Any) -> Any:
+        array = given[0]
+        if type(array) is np.ndarray and array.size <= _FEW and not array.flags.c_contiguous:
+            return kernel()(array.copy(), *given[1:])
+        return fallback(*given)
+
+    return reduced
 
 
 def arranged_rows(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..elementary.lower import Unsupported
-from ..llvm import Value, choose
+from ..llvm import Value, any_lane, choose
 from ..runtime import layout
 from ..runtime.process import machine
 
@@ -90,8 +90,51 @@ def packed(value: Value, name: str) -> Value:
     return value.convert(MEMORY[name])
 
 
+def cast(value: Value, name: str) -> Value:
+    """Any number as another dtype stores it, as C casts it: floats towards zero, all but 0 to true.
+
+    The half types are rounded once of float32 and float64 (bfloat16 by way of float32, as PyTorch does).
+    """
+    if name == "bool":
+        return value.convert("i1").convert("i8")
+    if name in ("float16", "bfloat16"):
+        if value.element == "double":
+            value = _to_odd(value) if name == "float16" else value.convert("float")
+        return packed(value, name)
+    if value.is_float and not name.startswith("float"):
+        value = value.convert("i64" if name == "int64" else "i32")
+    return value.convert(MEMORY[name])
+
+
+def _to_odd(x: Value) -> Value:
+    """float64 as float32, towards zero and with the last bit set if anything is lost: what is rounded to fewer bits from
+    there is rounded once."""
+    near = x.convert("float")
+    back = near.convert("double")
+    too_far = back.abs().compare("", "ogt", x.abs())
+    bits = near.bits()
+    short = choose(too_far, bits - 1, bits)
+    lost = back.compare("", "one", x)
+    return choose(lost, short | 1, short).cast_bits("float")
+
+
 def _bfloat16(value: Value) -> Value:
     """The upper half of float32's bits, rounded to nearest even; nan stays nan."""
+    if value.type != "<16 x float>" or not machine().features.get("avx512bf16"):
+        return _upper_half(value)
+    code, short = value.code, "<16 x bfloat>"
+    name = code.declare(short, "llvm.x86.avx512bf16.cvtneps2bf16.512", value.type)
+    made = code.emit(f"call {short} @{name}({value.type} {value.name})", short)
+    result = code.slot("<16 x i16>", made.cast_to("<16 x i16>"))
+    # The instruction takes subnormal numbers for 0.
+    subnormal = ((value.bits() & 0x7FFFFFFF) - 1).below(0x7FFFFF)
+    with code.when(any_lane(subnormal)):
+        code.store(_upper_half(value), result)
+    return code.load(result, "<16 x i16>")
+
+
+def _upper_half(value: Value) -> Value:
+    """The same by arithmetic of integers."""
     bits = value.bits()
     rounded = (bits + 0x7FFF + (bits.down(16) & 1)).down(16)
     quiet = bits.down(16) | 0x40

@@ -7,14 +7,19 @@ arrays that it made, or was given to write into.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from ..llvm import BITS, Module, Value, choose, quotient
+from ...formula.expression import POSITION, order
+from ..llvm import BITS, Module, Value, Variable, choose, quotient
 from ..runtime.layout import Flag
 from ..runtime.vectorcall import Vectorcall, array_field, item_of, put, size_of
 from . import split_reduction
-from .broadcast import FIT, FORM, FULL, ROWS, SCALAR, TRAILING
+from .arrange_rows import RowOption, RowWord
+from .broadcast import FORM, FULL, ROWS, SCALAR, TRAILING
 from .nest import NEST, Nest
+
+STRIDED = "strided"
+"""Where a call goes on whose operands do not lie in order."""
 
 
 class EntryPoint(Vectorcall):
@@ -31,6 +36,7 @@ class EntryPoint(Vectorcall):
     ):  # fmt: skip
         super().__init__(module)
         self.nest, self.rows, self.drop, self.into = nest, rows, drop, into
+        self.otherwise = self.REFUSED
 
     def write(self) -> None:
         inputs, numbers = len(self.nest.inputs), len(self.nest.program.parameters)
@@ -41,21 +47,100 @@ class EntryPoint(Vectorcall):
         for array in [*self.targets, *arrays]:
             self.require(self.is_a(array, "ndarray"))
         parameters = [self.number(x) for x in given[inputs : inputs + numbers]]
+        self.words = self.code.slot(f"[{self.nest.frame.size} x i64]")
+        for i, value in enumerate(parameters):
+            put(self.words, self.nest.frame.parameter + i, value)
         self.reference(arrays)
+        find = self.either_way if self.takes_strides else self.in_order
+        results = find(arrays, given[-1])
+        if not self.into:
+            self.look_out()
+        self.run(results)
+        self.give(results)
+        self.fall_back()
+
+    @property
+    def takes_strides(self) -> bool:
+        """May its one operand lie in strides?"""
+        return self.nest.alone and not self.into
+
+    def either_way(self, arrays: Sequence[Value], axes: Value) -> list[Value]:
+        """What lies in order first, which is all that small calls wait for."""
+        code = self.code
+        made = [code.variable(code.null) for _ in self.nest.roots]
+        self.otherwise = STRIDED
+        self.keep(made, self.in_order(arrays, axes))
+        self.otherwise = self.REFUSED
+        code.label(STRIDED)
+        self.keep(made, self.in_strides(arrays[0], axes))
+        code.label("walk")
+        return [variable.value for variable in made]
+
+    def keep(self, made: Sequence[Variable], results: Sequence[Value]) -> None:
+        for variable, result in zip(made, results):
+            variable.value = result
+        self.code.jump("walk")
+
+    def require(self, condition: Value, otherwise: str = "") -> None:
+        super().require(condition, otherwise or self.otherwise)
+
+    def in_order(self, arrays: Sequence[Value], axes: Value) -> list[Value]:
+        """The results, once the frame describes operands that lie in order."""
         total = self.total()
-        row_length = self.row_length(given[-1], total) if self.rows else self.zero
+        row_length = self.row_length(axes, total) if self.rows else self.zero
         forms, row_length = self.fitted(arrays, row_length)
         row_length = choose(row_length.equals(0), total, row_length)
         rows = total / choose(row_length.equals(0), row_length.like(1), row_length)
-        frame = self.frame(arrays, forms, parameters, rows, row_length)
+        self.frame(arrays, forms, rows, row_length)
         if self.into:
-            results = self.into_targets(frame, arrays, forms, total)
-        else:
-            results = self.allocate(frame)
-            self.look_out()
-        self.run(frame, rows, row_length, total, results)
-        self.give(results)
-        self.fall_back()
+            return self.into_targets(arrays, forms, total)
+        return self.allocate(lambda: self.dropped_dims() if self.drop else self.reduced_dims())
+
+    def in_strides(self, array: Value, axes: Value) -> list[Value]:
+        """The same of one operand that lies in strides (see `arrange_rows`)."""
+        code, nest = self.code, self.nest
+        arrange = self.fact("rows_strided")
+        self.require(~arrange.is_null())
+        descr = self.fact(f"descr_{nest.input_names[0]}")
+        self.require(array_field(array, "descr").equals_pointer(descr))
+        flags = array_field(array, "flags", "i32")
+        self.require((flags & Flag.ALIGNED).differs(0) & (self.ndim > 0))
+        places = any(x.primitive is POSITION for x in order(nest.roots))
+        writes = any(x.full for x in nest.roots)
+        options = self.strided_option | (RowOption.DROP if self.drop else 0)
+        options |= RowOption.IN_ORDER | RowOption.ONE_LINE if places or writes else 0
+        options |= RowOption.LAST if writes else 0
+        shape = code.slot("[64 x i64]")
+        status = code.call(
+            arrange, "i64", array, self.reduced_bits(axes), code.integer(options), self.words, shape
+        )
+        self.require(status.equals(0))
+        layout = nest.frame
+        put(self.words, layout.input, array_field(array, "data"))
+        put(self.words, layout.form, code.integer(FULL))
+        return self.allocate(lambda: (code.load(shape, "i64").convert("i32"), shape.word(1)))
+
+    strided_option = 0
+
+    def reduced_bits(self, axes: Value) -> Value:
+        """A bit for each dimension of the rows."""
+        code = self.code
+        bits = code.variable(code.integer(-1))
+        with code.unless(axes.equals_pointer(self.fact("None"))):
+            self.require(self.is_a(axes, "tuple"))
+            bits.value = self.zero
+            strange = code.variable(0, "i1")
+            with code.loop(self.zero, size_of(axes)) as i:
+                item = item_of(axes, i)
+                is_int = self.is_a(item, "int")
+                strange.value = strange.value | ~is_int
+                with code.when(is_int):
+                    place = self.python("PyLong_AsLongLong", "i64", item) + self.ndim_long
+                    strange.value = strange.value | ~place.below(self.ndim_long)
+                    bits.value = bits.value | (code.integer(1) << (place & 63))
+            self.python("PyErr_Clear", "void")  # of an integer beyond all bounds
+            self.require(~strange.value)
+        return bits.value
 
     # ---------------------------------------------------------------------------------- shapes
 
@@ -129,7 +214,7 @@ class EntryPoint(Vectorcall):
         return forms, row_length
 
     def fit(self, array: Value, descr: Value, dims: Value) -> Value:
-        return self.code.run(FIT, array, descr, self.ndim_long, dims)
+        return self.code.call(self.fact("fit"), "i64", array, descr, self.ndim_long, dims)
 
     def row_dims(self) -> Value:
         """The shape that an operand with one value a row is compared with."""
@@ -138,30 +223,34 @@ class EntryPoint(Vectorcall):
     # ------------------------------------------------------------------------- arrays and calls
 
     def frame(
-        self, arrays: Sequence[Value], forms: Sequence[Value], parameters: Sequence[Value],
-        rows: Value, length: Value,
-    ) -> Value:  # fmt: skip
-        code, layout = self.code, self.nest.frame
-        frame = code.slot(f"[{layout.size} x i64]")
+        self, arrays: Sequence[Value], forms: Sequence[Value], rows: Value, length: Value
+    ) -> None:
+        frame, layout = self.words, self.nest.frame
         put(frame, layout.rows, rows)
         put(frame, layout.length, length)
         put(frame, layout.width, length.like(1))
+        put(frame, RowWord.LINES, length.like(1))
+        if self.nest.alone:
+            put(frame, RowWord.INNER, length.like(1))
+            put(frame, RowWord.ROW_STEP, length * (BITS[self.nest.inputs[0]] // 8))
+            put(frame, RowWord.INNER_STEP, self.zero)
+            put(frame, RowWord.LINE_STEP, self.zero)
         for i, (array, form) in enumerate(zip(arrays, forms)):
             put(frame, layout.input + i, array_field(array, "data"))
             put(frame, layout.form + i, form)
-        for i, value in enumerate(parameters):
-            put(frame, layout.parameter + i, value)
-        return frame
 
-    def allocate(self, frame: Value) -> list[Value]:
-        """New arrays for the results; reduced dimensions stay with size 1, unless they are dropped."""
+    def allocate(self, reduced_dims: Callable[[], tuple[Value, Value]]) -> list[Value]:
+        """New arrays for the results.
+
+        reduced_dims: Gives the number and the sizes of the dimensions of those that are one value a row.
+        """
         code, nest = self.code, self.nest
         reduced: tuple[Value, Value] | None = None
         results: list[Value] = []
         for i, root in enumerate(nest.roots):
             size, dims = self.ndim, self.dims
             if not root.full:
-                reduced = reduced or (self.dropped_dims() if self.drop else self.reduced_dims())
+                reduced = reduced or reduced_dims()
                 size, dims = reduced
             result = self.new_array(self.fact(f"descr_{nest.result_names[i]}"), size, dims)
             onward, undo = code.name("made"), code.name("undo")
@@ -170,17 +259,17 @@ class EntryPoint(Vectorcall):
             self.release(results)
             code.give(code.null)
             code.label(onward)
-            put(frame, nest.frame.output + i, array_field(result, "data"))
+            put(self.words, nest.frame.output + i, array_field(result, "data"))
             results.append(result)
         return results
 
     def into_targets(
-        self, frame: Value, arrays: Sequence[Value], forms: Sequence[Value], total: Value
+        self, arrays: Sequence[Value], forms: Sequence[Value], total: Value
     ) -> list[Value]:
         """The arrays to write into."""
         self.check_targets(arrays, forms, total)
         for i, target in enumerate(self.targets):
-            put(frame, self.nest.frame.output + i, array_field(target, "data"))
+            put(self.words, self.nest.frame.output + i, array_field(target, "data"))
             self.python("Py_IncRef", "void", target)
         return self.targets
 
@@ -226,21 +315,29 @@ class EntryPoint(Vectorcall):
             code.store(choose(stays, size, size.like(1)), code.at(dims, "i64", i))
         return self.ndim, dims
 
-    def run(
-        self, frame: Value, rows: Value, length: Value, total: Value, results: Sequence[Value]
-    ) -> None:
+    def run(self, results: Sequence[Value]) -> None:
+        rows, length, total = self.work()
         in_pieces = split_reduction.is_divisible(self.nest)
         divisible = self.code.constant(self.divisible, "i64")
         self.compute(
-            NEST, frame, rows, length, total, divisible,
-            (lambda: self.run_in_pieces(frame, rows, length)) if in_pieces else None,
+            NEST, self.words, rows, length, total, divisible,
+            (lambda: self.run_in_pieces(self.words, rows, length)) if in_pieces else None,
             lambda: self.release(results),
         )  # fmt: skip
+
+    def work(self) -> tuple[Value, Value, Value]:
+        """The rows, what of one may be cut, and the elements in all, as the frame has them."""
+        rows, length, width, lines = (
+            self.code.load(self.words.word(word), "i64")
+            for word in (RowWord.ROWS, RowWord.LENGTH, RowWord.WIDTH, RowWord.LINES)
+        )
+        return rows, length, rows * length * width * lines
 
     def run_in_pieces(self, frame: Value, rows: Value, length: Value) -> None:
         """One long row that becomes single values (see `split_reduction`); other shapes go on behind this."""
         code, layout = self.code, self.nest.frame
-        with code.when(rows.equals(1) & (length >= split_reduction.LONG)):
+        single = rows.equals(1) & code.load(self.words.word(RowWord.LINES), "i64").equals(1)
+        with code.when(single & (length >= split_reduction.LONG)):
             share = (length + 65535) >> 10 & -64  # of a thousand pieces, in whole cache lines
             chunk = choose(share > split_reduction.SHARE, share, share.like(split_reduction.SHARE))
             pieces = quotient(length + chunk - 1, chunk)

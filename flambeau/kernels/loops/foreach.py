@@ -16,12 +16,15 @@ import numpy as np
 from ...formula.evaluate import silently, writing
 from ...formula.program import Program
 from ..array.copy import contiguous
+from ..array.half import HALF
 from ..runtime.layout import builtin
 from ..runtime.process import machine
 from ..runtime.recipe import Recipe, noted
 from .foreach_kernel import module_text
 from .nest import Nest
 from .values import Unsupported
+
+FLOAT32 = np.dtype(np.float32)
 
 
 class ForeachRecipe(Recipe):
@@ -47,7 +50,7 @@ def build(program: Program, dtype: Any, name: str, interpreter: Callable) -> Cal
 
     Args:
         program: Elementwise; its results are the new values of its first inputs.
-        dtype: Of all arrays and of the arithmetic.
+        dtype: Of all arrays, and of the arithmetic; that of half types is float32.
         name: What the function is called in tracebacks and reports.
         interpreter: Computes the program with NumPy, for arrays that the machine code is not made for.
 
@@ -56,9 +59,10 @@ def build(program: Program, dtype: Any, name: str, interpreter: Callable) -> Cal
     """
     dtype, width, changed = np.dtype(dtype), len(program.inputs), len(program.roots)
     dtypes, numbers = [dtype] * width, len(program.parameters)
+    compute = FLOAT32 if dtype.name in HALF else dtype
 
     def nest() -> Nest:
-        return Nest(program, dtypes, dtype, dtypes[:changed], machine().bits, False)
+        return Nest(program, dtypes, compute, dtypes[:changed], machine().bits, False)
 
     try:
         address = machine().address(module_text(nest()))

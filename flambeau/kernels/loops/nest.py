@@ -20,8 +20,9 @@ from ...formula.expansion import usual_args
 from ...formula.expression import INPUT, POSITION, Domain, Expression, order
 from ...formula.primitive import add
 from ...formula.program import Program
-from ..llvm import BITS, Code, Value, Variable, choose, element_of
+from ..llvm import BITS, Code, Value, Variable, choose, element_of, quotient
 from ..runtime.vectorcall import PIECE, of_pieces
+from .arrange_rows import RowWord
 from .broadcast import FULL, LEADING, SCALAR, TRAILING
 from .element import check_processor
 from .values import RULES, Values, check_reductions, full_args
@@ -39,12 +40,12 @@ class Frame:
     """Where each fact stands in the frame."""
 
     def __init__(self, outputs: int, inputs: int, parameters: int):
-        self.rows, self.length, self.width = 0, 1, 2
+        self.rows, self.length, self.width = RowWord.ROWS, RowWord.LENGTH, RowWord.WIDTH
         self.chunk, self.scratch = (
             3,
             4,
         )  # of a row that is reduced in pieces (see split_reduction.py)
-        self.output = 5
+        self.output = 10  # behind the words of `RowWord`
         self.input = self.output + outputs
         self.form = self.input + inputs
         self.parameter = self.form + inputs
@@ -66,6 +67,7 @@ class Nest(Values):
             check_processor(dtype)
         super().__init__(program, inputs, compute, results, rows)
         self.lanes = bits // BITS[self.element]
+        self.rowwise = rows
         self.frame = Frame(len(self.results), len(self.inputs), len(program.parameters))
 
     # ---------------------------------------------------------------------------- the function
@@ -92,6 +94,14 @@ class Nest(Values):
             self.word(frame, self.frame.input + i, "ptr") for i in range(len(self.inputs))
         ]
         self.forms = [self.word(frame, self.frame.form + i) for i in range(len(self.inputs))]
+        if self.alone:
+            self.inner, self.lines, self.row_step, self.inner_step, self.line_step = (
+                self.word(frame, word)
+                for word in (
+                    RowWord.INNER, RowWord.LINES, RowWord.ROW_STEP, RowWord.INNER_STEP,
+                    RowWord.LINE_STEP,
+                )
+            )  # fmt: skip
         self.splats = [
             code.slot(code.vector(element)) if x.full else None
             for x, element in zip(self.program.inputs, self.inputs)
@@ -142,10 +152,44 @@ class Nest(Values):
             with code.when(self.forms[i].equals(LEADING)):
                 self.spread(i, row)
             self.moving[i] = self.forms[i].equals(FULL) | self.forms[i].equals(TRAILING)
-            offset = choose(self.forms[i].equals(FULL), start, start.like(0))
-            there = code.at(self.pointers[i], self.inputs[i], offset)
+            if self.alone:
+                there = self.own_row(row)
+            else:
+                offset = choose(self.forms[i].equals(FULL), start, start.like(0))
+                there = code.at(self.pointers[i], self.inputs[i], offset)
             self.bases[i] = self.select(self.moving[i], there, self.splats[i])  # type: ignore[arg-type]
         self.style = ANY
+
+    @property
+    def alone(self) -> bool:
+        """Is there one operand, whose rows may lie in strides?"""
+        return self.rowwise and len(self.program.inputs) == 1
+
+    @property
+    def row_size(self) -> Value:
+        return self.length * self.lines if self.alone else self.length
+
+    def own_row(self, row: Value) -> Value:
+        """Where a row of the one operand begins."""
+        code = self.code
+        offset = code.variable(row * self.row_step)
+        with code.when(self.inner > 1):
+            outer = quotient(row, self.inner)
+            within = (row - outer * self.inner) * self.inner_step
+            offset.value = outer * self.row_step + within
+        return code.at(self.pointers[0], "i8", offset.value)
+
+    @contextmanager
+    def each_line(self) -> Iterator[None]:
+        """The lines of which a row of the one operand is made."""
+        if not self.alone or any(x.full for x in self.roots):
+            yield
+            return
+        code, base = self.code, self.bases[0]
+        with code.loop(code.constant(0, "i64"), self.lines) as line:
+            self.bases[0] = code.at(base, "i8", line * choose(self.moving[0], self.line_step, 0))
+            yield
+        self.bases[0] = base
 
     def select(self, condition: Value, x: Value, y: Value) -> Value:
         return self.code.emit(f"select i1 {condition.name}, ptr {x.name}, ptr {y.name}", "ptr")
@@ -318,7 +362,7 @@ class Nest(Values):
         """What all lanes join to, in every lane."""
         by = self.lanes // 2
         while by:
-            value, by = RULES[x.primitive].join(value, value.rotated(by)), by // 2
+            value, by = RULES[x.primitive].join(value, value.exchanged(by)), by // 2
         return value
 
     def walk(
@@ -380,12 +424,13 @@ class Nest(Values):
                     values = [join(a, b) for a, b in zip(values[::2], values[1::2])]
                 code.store(join(code.load(total, type), values[0]), total)
 
-        self.in_styles([ANY] if self.seldom else [ALL_MOVE, ANY], write)
-        with code.loop(whole, end, lanes) as i:
-            values = values_at(i, self.mask(i, end))
-            for join, value, total in zip(joins, values, totals):
-                add_to(total, join, value)
-            watch([values])
+        with self.each_line():
+            self.in_styles([ANY] if self.seldom else [ALL_MOVE, ANY], write)
+            with code.loop(whole, end, lanes) as i:
+                values = values_at(i, self.mask(i, end))
+                for join, value, total in zip(joins, values, totals):
+                    add_to(total, join, value)
+                watch([values])
         found = [total.value for total in totals]
         for k, place in seen.items():
             strange = code.load(place, code.vector("i1"))

@@ -52,7 +52,8 @@ class StridedNest(Nest):
         operands = range(self.layout.operands)
         self.kinds = [self.word(frame, self.layout.operand(k, Part.KIND)) for k in operands]
         self.across_steps = [self.word(frame, self.layout.operand(k, Part.Q)) for k in operands]
-        self.splats = [code.slot(code.vector(element)) for element in self.inputs]
+        self.still_vectors = [code.slot(code.vector(element)) for element in self.inputs]
+        self.splats = [*self.still_vectors]
         self.rooms = [code.slot(f"[{self.scratch} x i8]") for _ in operands]
         self.numbers = {
             name: code.splat(self.word(frame, self.layout.parameter + i, "double"))
@@ -116,8 +117,8 @@ class StridedNest(Nest):
                 continue
             self.moving[i] = kind.differs(STILL)
             with code.unless(self.moving[i]):
-                code.store(code.splat(code.load(source, element)), self.splats[i])
-            self.bases[i] = self.select(self.moving[i], source, self.splats[i])
+                code.store(code.splat(code.load(source, element)), self.still_vectors[i])
+            self.bases[i] = self.select(self.moving[i], source, self.still_vectors[i])
         self.style = ANY
         roots = range(len(self.roots))
         self.prepare(self.roots)

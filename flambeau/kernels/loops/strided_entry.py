@@ -1,6 +1,6 @@
 """The entry point of an elementwise nest, for arrays of any strides.
 
-Operands that lie in order, and broadcast in one place, are fitted here (`broadcast.define_fit`), which is all that small
+Operands that lie in order, and broadcast in one place, are fitted here (`broadcast.load_fit`), which is all that small
 calls wait for. All others are arranged by functions of their own (`arrangement`), which load when the first call needs
 them; until then, and for what they refuse, the fallback is called.
 """
@@ -14,12 +14,10 @@ from ..runtime.layout import Flag
 from ..runtime.vectorcall import array_field, put
 from .arrangement import BLOCK, Option, Shape
 from .broadcast import FULL, LEADING, TRAILING
-from .entry import EntryPoint
+from .entry import STRIDED, EntryPoint
 from .nest import NEST
 from .strided import StridedNest
 from .strided_frame import MOVES, STILL, Part, Word
-
-STRIDED = "strided"
 
 
 class StridedEntryPoint(EntryPoint):
@@ -29,10 +27,6 @@ class StridedEntryPoint(EntryPoint):
 
     def __init__(self, nest: StridedNest, module: Module, into: bool):
         super().__init__(nest, module, False, False, into)
-        self.otherwise = self.REFUSED
-
-    def require(self, condition: Value, otherwise: str = "") -> None:
-        super().require(condition, otherwise or self.otherwise)
 
     def write(self) -> None:
         code, nest = self.code, self.nest
@@ -48,7 +42,7 @@ class StridedEntryPoint(EntryPoint):
         for i, value in enumerate(parameters):
             put(self.words, layout.parameter + i, value)
         self.made = [code.variable(code.null) for _ in nest.roots]
-        self.in_order(arrays)
+        self.put_in_order(arrays)
         code.jump("walk")
         self.any_strides(arrays)
         code.jump("walk")
@@ -71,7 +65,7 @@ class StridedEntryPoint(EntryPoint):
 
     # ------------------------------------------------------------------------------- in order
 
-    def in_order(self, arrays: Sequence[Value]) -> None:
+    def put_in_order(self, arrays: Sequence[Value]) -> None:
         """The frame of operands that lie in order; whatever else they are goes on at STRIDED."""
         code = self.code
         self.otherwise = STRIDED
@@ -124,14 +118,14 @@ class StridedEntryPoint(EntryPoint):
             found = []
             for name in nest.result_names:
                 made = self.new_array(self.fact(f"descr_{name}"), self.ndim, self.dims)
-                self.keep(made, found)
+                self.add(made, found)
         moves = code.constant(1, "i1")
         for k, (made, size) in enumerate(zip(found, nest.sizes)):
             data = array_field(made, "data", "i64")
             self.place(k, data, code.integer(MOVES), moves, length * size)
             self.made[k].value = made
 
-    def keep(self, made: Value, others: list[Value]) -> None:
+    def add(self, made: Value, others: list[Value]) -> None:
         """Add a new array to others, which are given up if it could not be made."""
         code = self.code
         onward, undo = code.name("made"), code.name("undo")
@@ -189,5 +183,5 @@ class StridedEntryPoint(EntryPoint):
         for name in nest.result_names:
             descr = self.fact(f"descr_{name}")
             made = code.call(self.fact("make_strided"), "ptr", self.table, descr, shape)
-            self.keep(made, found)
+            self.add(made, found)
         return found

@@ -112,6 +112,11 @@ class Values:
     def stored(self, value: Value, i: int) -> Value:
         return packed(value, self.result_names[i])
 
+    @property
+    def row_size(self) -> Value:
+        """How many elements a row has in all its lines."""
+        return self.length
+
     def prepare(self, items: Sequence[Expression]) -> None:
         """Compute all row values below `items` here, outside the coming loop."""
         for item in order(items, self.unknown_args):
@@ -141,7 +146,7 @@ class Values:
             number = self.numbers[str(x.value)].convert(self.elements.get(Domain.REAL, element))
             return wrapped(number, self.narrow) if self.narrow else number
         if type is LENGTH:
-            return code.splat(self.length).convert(self.elements.get(Domain.REAL, element))
+            return code.splat(self.row_size).convert(self.elements.get(Domain.REAL, element))
         args = [value_of(arg) for arg in x.args]
         if not type.bools and all(a.element == "i1" for a in args):
             raise Unsupported(f"{type.name} of bools")

@@ -69,7 +69,7 @@ def rows_at_once(code: Body, element: str, i: Value) -> None:
     for r, total in enumerate(sums):
         value, by = code.load(total[0], type) + code.load(total[1], type), lanes // 2
         while by:
-            value, by = value + value.rotated(by), by // 2
+            value, by = value + value.exchanged(by), by // 2
         code.store(value.lane(), code.at(y, element, smaller(i + r, last)))
 
 

@@ -218,21 +218,27 @@ def _planned(
     )  # fmt: skip
 
 
-def packed(element: str, given: Operand, is_left: bool) -> tuple[Packing, Any]:
-    """How a stack of operands is packed before, and where each product's panels begin."""
+def packed(
+    element: str, given: Operand, is_left: bool, multiple: int = 1, watches: bool = False
+) -> tuple[Packing, Any]:
+    """How a stack of operands is packed before, each in a multiple of so many panels, and where each product's begin."""
     own, which = given.own
-    panels, blocks = -(-given.rows // LANES), -(-given.inner // STEP)
-    one = panels * blocks * block_bytes(element, LANES)
+    panels, panel = -(-given.rows // LANES), panel_bytes(element, given.inner)
+    panels = -(-panels // multiple) * multiple
     last = given.rows - min(given.rows, LANES) if is_left else given.rows
     weight = len(own) * given.rows * given.inner // 8
     job = Job(rows=len(own) * -(-panels // GROUP), length=1, weight=weight, divisible=False)
     numbers = PackNumbers(
         rows=given.rows, inner=given.inner, panels=panels, row_step=given.row_step,
-        inner_step=given.inner_step, size=blocks * block_bytes(element, LANES), last=last,
+        inner_step=given.inner_step, size=panel, last=last,
     )  # fmt: skip
     told = tuple(map(int, (*job, *numbers)))
-    how = Packing(len(own) * one, packing(element, is_left, LANES), own, told)
-    return how, which.reshape(-1).astype(np.int64) * one
+    how = Packing(len(own) * panels * panel, packing(element, is_left, LANES, watches), own, told)
+    return how, which.reshape(-1).astype(np.int64) * (panels * panel)
+
+
+def panel_bytes(element: str, inner: int) -> int:
+    return -(-inner // STEP) * block_bytes(element, LANES)
 
 
 def parts(m: int, n: int, k: int, count: int) -> tuple[tuple[int, int], tuple[int, int]]:

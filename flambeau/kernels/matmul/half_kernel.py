@@ -79,8 +79,7 @@ def multiplying(element: str) -> Callable[..., int]:
     def write(code: Body) -> None:
         code.functions = [
             *(tiles(element, shape, code.declarations) for shape in SHAPES),
-            turning(code.declarations),
-            delivering(element, code.declarations),
+            *delivering(element, code.declarations),
             pack(element, False, LANES, code.declarations),
         ]
         _Product(code, element).write()
@@ -152,8 +151,113 @@ def fetch(code: Code, place: Value, apart: Value) -> None:
         code.line(f"call void @{name}(ptr {place.byte(apart * i).name}, i32 0, i32 3, i32 1)")
 
 
-def turning(declarations: set[str]) -> str:
-    """``void @turn(sums)``: two tiles side by side, each turned where it lies."""
+class _Delivery:
+    """A function that stores sums of four tiles, or of two side by side, in lines of 32 numbers."""
+
+    def __init__(self, element: str, declarations: set[str]):
+        self.code, self.element = Code(LANES, declarations), element
+        code = self.code
+        self.type = code.vector("float")
+        self.sums, self.target, self.start = (
+            Value(code, f"%{name}", "ptr") for name in ("sums", "target", "start")
+        )
+        names = ("stride", "rows", "columns", "start_row")
+        self.stride, self.rows, self.columns, self.start_row = (
+            Value(code, f"%{name}", "i64") for name in names
+        )
+
+    def text(self, name: str, numbers: str) -> str:
+        self.code.give()
+        signature = f"@{name}(ptr %sums, ptr %target, ptr %start, i64 %stride{numbers})"
+        return self.code.function(signature, "internal void", "noinline")
+
+    def parts(self, i: Value | int) -> list[Value]:
+        """Line i of the sums."""
+        row = self.sums.byte(self.code.integer(i) * (2 * amx.BYTES))
+        return [self.code.load(row.byte(j * amx.BYTES), self.type) for j in range(2)]
+
+    def widened(self, numbers: Value) -> list[Value]:
+        halves = (range(LANES), range(LANES, 2 * LANES))
+        return [widened(self.code, numbers.shuffled(numbers, x), self.element) for x in halves]
+
+    def bias(self) -> list[Value]:
+        """32 numbers to add, or what changes nothing."""
+        code = self.code
+        none = code.constant(-0.0, self.type)
+        places = [code.slot(self.type, none) for _ in range(2)]
+        with code.unless(self.start.is_null()):
+            for place, value in zip(places, self.widened(line(code, self.start, 2 * LANES, None))):
+                code.store(value, place)
+        return places
+
+
+def delivering(element: str, declarations: set[str]) -> list[str]:
+    """The functions that store sums, rounded.
+
+    ``void @deliver(sums, target, start, stride, rows, columns, start_row)``: two tiles side by side, or fewer rows and
+    columns of them. A start is added first, unless it is null. Strides count numbers.
+
+    ``void @deliver_whole(sums, target, start, stride)``: two whole tiles; the start is a number a column.
+
+    ``void @deliver_turned(sums, target, start, stride)``: four whole tiles, turned; the start is a number a row of the sums.
+
+    ``void @turn(sums)``: turns two tiles that lie side by side, each where it lies.
+    """
+    return [
+        _some(element, declarations),
+        _whole(element, declarations),
+        _turned(element, declarations),
+        _turn(declarations),
+    ]
+
+
+def _some(element: str, declarations: set[str]) -> str:
+    f = _Delivery(element, declarations)
+    code = f.code
+    with code.loop(f.rows.like(0), f.rows) as i:
+        values = [code.slot(f.type, value) for value in f.parts(i)]
+        with code.unless(f.start.is_null()):
+            numbers = line(code, f.start.byte(i * f.start_row * 2), 2 * LANES, f.columns)
+            for place, more in zip(values, f.widened(numbers)):
+                code.store(code.load(place, f.type) + more, place)
+        made = rounded(code, [code.load(place, f.type) for place in values], element)
+        put_line(code, made, f.target.byte(i * f.stride * 2), f.columns)
+    return f.text("deliver", ", i64 %rows, i64 %columns, i64 %start_row")
+
+
+def _whole(element: str, declarations: set[str]) -> str:
+    f = _Delivery(element, declarations)
+    code = f.code
+    bias = [code.load(place, f.type) for place in f.bias()]
+    for i in range(LANES):
+        made = rounded(code, [x + b for x, b in zip(f.parts(i), bias)], element)
+        code.store(made, f.target.byte(f.stride * (2 * i)))
+    return f.text("deliver_whole", "")
+
+
+def _turned(element: str, declarations: set[str]) -> str:
+    """Two rows are rounded into the pairs of a vector, and sixteen such vectors turned."""
+    f = _Delivery(element, declarations)
+    code = f.code
+    bias = f.bias()
+    both = [v for i in range(LANES) for v in (i, LANES + i)]
+    with code.loop(code.integer(0), code.integer(2)) as half:
+        pairs = []
+        for i in range(LANES):
+            rows = []
+            for row in (2 * i, 2 * i + 1):
+                place = f.sums.byte(half * amx.BYTES + row * 2 * amx.BYTES)
+                more = code.load(bias[row // LANES].byte(row % LANES * 4), "float")
+                rows.append(code.load(place, f.type) + code.splat(more))
+            made = rounded(code, rows, element)
+            pairs.append(made.shuffled(made, both).cast_to(code.vector("i32")))
+        target = f.target.byte(half * f.stride * (2 * LANES))
+        for i, value in enumerate(transposed(code, pairs)):
+            code.store(value, target.byte(f.stride * (2 * i)))
+    return f.text("deliver_turned", "")
+
+
+def _turn(declarations: set[str]) -> str:
     code = Code(LANES, declarations)
     sums, type = Value(code, "%sums", "ptr"), code.vector("float")
     for j in range(2):
@@ -162,46 +266,6 @@ def turning(declarations: set[str]) -> str:
             code.store(value, place)
     code.give()
     return code.function("@turn(ptr %sums)", "internal void", "noinline")
-
-
-def delivering(element: str, declarations: set[str]) -> str:
-    """``void @deliver(sums, target, stride, rows, columns, start, start_row)``: two tiles side by side, rounded, to their
-    place, of which there may be fewer columns.
-
-    A start is added first, unless it is null. Strides count numbers.
-    """
-    code = Code(LANES, declarations)
-    sums, target, start = (Value(code, f"%{name}", "ptr") for name in ("sums", "target", "start"))
-    names = ("stride", "rows", "columns", "start_row")
-    stride, rows, columns, start_row = (Value(code, f"%{name}", "i64") for name in names)
-    type = code.vector("float")
-
-    def parts(i: Value | int) -> list[Value]:
-        row = sums.byte(code.integer(i) * (2 * amx.BYTES))
-        return [code.load(row.byte(j * amx.BYTES), type) for j in range(2)]
-
-    plain = rows.equals(LANES) & columns.equals(2 * LANES) & start.is_null()
-    with code.either(plain) as (whole, edge):
-        with whole:
-            for i in range(LANES):
-                code.store(rounded(code, parts(i), element), target.byte(stride * (2 * i)))
-        with edge, code.loop(rows.like(0), rows) as i:
-            values = [code.slot(type, value) for value in parts(i)]
-            with code.unless(start.is_null()):
-                numbers = line(code, start.byte(i * start_row * 2), 2 * LANES, columns)
-                for j, place in enumerate(values):
-                    lanes = range(j * LANES, (j + 1) * LANES)
-                    more = widened(code, numbers.shuffled(numbers, lanes), element)
-                    code.store(code.load(place, type) + more, place)
-            made = rounded(code, [code.load(place, type) for place in values], element)
-            put_line(code, made, target.byte(i * stride * 2), columns)
-    code.give()
-    return code.function(
-        "@deliver(ptr %sums, ptr %target, i64 %stride, i64 %rows, i64 %columns, ptr %start, "
-        "i64 %start_row)",
-        "internal void",
-        "noinline",
-    )
 
 
 def widened(code: Code, value: Value, element: str) -> Value:
@@ -295,9 +359,7 @@ class _Product:
                         for columns, across in ((wide, 2), (narrow, 1)):
                             with columns:
                                 self.multiply((down, across), tile, panels)
-            for i in range(2):
-                with code.when(self.last - tile > i):
-                    self.deliver(self.sums.byte(i * 2 * amx.SIZE), self.row_of(tile + i), j)
+            self.deliver(tile, j)
 
     def multiply(self, shape: tuple[int, int], tile: Value, panels: Value) -> None:
         code, f = self.code, self.f
@@ -314,25 +376,46 @@ class _Product:
             panels, panels.byte(self.panel), self.sums,
         )  # fmt: skip
 
-    def deliver(self, sums: Value, i: Value, j: Value) -> None:
-        """Two tiles of sums, side by side, to their place in the result."""
-        code, f = self.code, self.f
-        with code.either(f.turned.differs(0)) as (turned, straight):
-            with turned:
-                self.run("turn", sums)
-                self.put(sums, j, i, smaller(f.n - j, LANES), f.height)
-                with code.when(f.n - j > LANES):
-                    more = smaller(f.n - j - LANES, LANES)
-                    self.put(sums.byte(amx.BYTES), j + LANES, i, more, f.height)
-            with straight:
-                self.put(sums, i, j, f.height, smaller(f.n - j, 2 * LANES))
-
-    def put(self, sums: Value, y: Value, x: Value, rows: Value, columns: Value) -> None:
+    def deliver(self, tile: Value, j: Value) -> None:
+        """The sums of one or two tiles of rows, at the columns of two panels, to their place in the result."""
         code, f, n = self.code, self.f, self.code.n
-        target = code.p["c"].byte((self.item * f.whole + y * f.wide + x) * 2)
+        turned = f.turned.differs(0)
+        first, second = self.row_of(tile), self.row_of(tile + 1)
+        is_wide = f.n - j >= 2 * LANES
+        is_bias = n.started.equals(0) | n.start_row.equals(0)
+        follows = (self.last - tile > 1) & (second - first).equals(LANES)
+        with code.either(turned & is_wide & is_bias & follows) as (whole, other):
+            with whole:
+                target, start = self.places(j, first)
+                self.run("deliver_turned", self.sums, target, start, f.wide)
+            with other, code.loop(code.zero, smaller(self.last - tile, 2)) as i:
+                sums, row = self.sums.byte(i * (2 * amx.SIZE)), self.row_of(tile + i)
+                with code.either(turned) as (yes, no):
+                    with yes:
+                        self.run("turn", sums)
+                        with code.loop(j, smaller(j + 2 * LANES, f.n), LANES) as column:
+                            own = sums.byte((column - j) * 4)
+                            self.put(own, column, row, smaller(f.n - column, LANES), f.height)
+                    with no:
+                        whole = is_wide & is_bias & f.height.equals(LANES)
+                        with code.either(whole) as (all_of_it, some):
+                            with all_of_it:
+                                target, start = self.places(row, j)
+                                self.run("deliver_whole", sums, target, start, f.wide)
+                            with some:
+                                self.put(sums, row, j, f.height, smaller(f.n - j, 2 * LANES))
+
+    def places(self, y: Value, x: Value) -> tuple[Value, Value]:
+        """Where a place of the result is, and its start, or null."""
+        code, f, n = self.code, self.f, self.code.n
         begin = code.p["start"].byte((self.item * n.start_item + y * n.start_row + x) * 2)
         start = n.started.differs(0).select(begin, code.null)
-        self.run("deliver", sums, target, f.wide, rows, columns, start, n.start_row)
+        return code.p["c"].byte((self.item * f.whole + y * f.wide + x) * 2), start
+
+    def put(self, sums: Value, y: Value, x: Value, rows: Value, columns: Value) -> None:
+        target, start = self.places(y, x)
+        row = self.code.n.start_row
+        self.run("deliver", sums, target, start, self.f.wide, rows, columns, row)
 
     def run(self, name: str, *given: Value) -> None:
         listed = ", ".join(f"{value.type} {value.name}" for value in given)

@@ -42,15 +42,16 @@ GROUP = 4
 
 
 @cache
-def packing(element: str, left: bool, lanes: int) -> Callable[..., int]:
+def packing(element: str, left: bool, lanes: int, watches: bool = False) -> Callable[..., int]:
     """``f(source, made, starts, *job, *PackNumbers)``: operands, which begin at starts (in bytes), as panels.
 
-    A row of the job is some panels. Reports 1 where a number has no sum of two parts.
+    A row of the job is some panels. Reports 1 where a number has no sum of two parts or, if it watches for that, is not
+    finite.
     """
 
     def write(code: Body) -> None:
         n = code.n
-        code.functions = [pack(element, left, lanes, code.declarations)]
+        code.functions = [pack(element, left, lanes, code.declarations, watches)]
         groups = quotient(n.panels + (GROUP - 1), GROUP)
         with code.rows() as row:
             item, first = quotient(row, groups), remainder(row, groups) * GROUP
@@ -87,14 +88,16 @@ def call_pack(
         code.report(told)
 
 
-def pack(element: str, left: bool, lanes: int, declarations: set[str]) -> str:
+def pack(
+    element: str, left: bool, lanes: int, declarations: set[str], watches: bool = False
+) -> str:
     """``i64 @pack(target, source, first, end, rows, inner, last, row_step, inner_step, size)``: panels of an operand;
-    is there what has no sum of two parts?
+    is there what has no sum of two parts or, if it watches for that, is not finite?
 
     One of the steps is that of neighbours.
     """
     code = Code(lanes, declarations)
-    writer = _Pack(code, element, left)
+    writer = _Pack(code, element, watches)
     inner_step = Value(code, "%inner_step", "i64")
     with code.either(inner_step.equals(2)) as (near, far):
         with near:
@@ -113,7 +116,7 @@ def pack(element: str, left: bool, lanes: int, declarations: set[str]) -> str:
 class _Pack:
     """Writes the loops over a panel's blocks."""
 
-    def __init__(self, code: Code, element: str, left: bool):
+    def __init__(self, code: Code, element: str, watches: bool):
         self.code, self.element, self.lanes = code, element, code.lanes
         self.target, self.source = Value(code, "%target", "ptr"), Value(code, "%source", "ptr")
         names = ("inner", "row_step", "inner_step", "first", "end")
@@ -121,6 +124,7 @@ class _Pack:
             Value(code, f"%{name}", "i64") for name in names
         )
         self.pairs = code.vector("i32")
+        self.watches = watches
         self.bad = code.slot(self.pairs, code.constant(0, self.pairs))
 
     def blocks(self, lines: Callable[..., list[Value]], straight: bool) -> None:
@@ -174,6 +178,8 @@ class _Pack:
     def parts(self, pairs: Value) -> list[Value]:
         """The numbers of bfloat16 whose sum each number is."""
         if self.element == "bfloat16":
+            if self.watches:
+                note(self.bad, *(not_finite(half) for half in (pairs, pairs.down(16))))
             return [pairs]
         code = self.code
         halves = f"<{self.lanes} x i16>"
@@ -183,21 +189,36 @@ class _Pack:
             value = short.cast_bits("half").convert("float")
             high = value.bits() & -65536
             low = value - high.cast_bits("float")
-            lost = code.emit(
-                f"sext {code.vector('i1')} {low.is_nan().name} to {self.pairs}", self.pairs
-            )
-            code.store(code.load(self.bad, self.pairs) | lost, self.bad)
+            note(self.bad, low.is_nan())
             highs.append(high)
             lows.append(low.bits())
         return [even.down(16) | odd for even, odd in (highs, lows)]
 
     def finding(self) -> Value:
-        """1 where a number has no parts, else 0."""
-        name = f"llvm.vector.reduce.or.v{self.lanes}i32"
-        self.code.declare("i32", name, self.pairs)
-        found = self.code.load(self.bad, self.pairs)
-        word = self.code.emit(f"call i32 @{name}({found.type} {found.name})", "i32")
-        return (word & 1).widen("i64")
+        """1 where a number was bad, else 0."""
+        return noted(self.bad, self.pairs).widen("i64")
+
+
+def not_finite(numbers: Value) -> Value:
+    """Which numbers of bfloat16, in the lower halves of lanes, have the largest exponent?"""
+    return (numbers & 0x7F80).equals(0x7F80)
+
+
+def note(place: Value, *conditions: Value) -> None:
+    """Note the lanes in which a condition holds."""
+    code = place.code
+    type = code.vector("i32")
+    for condition in conditions:
+        lanes = code.emit(f"sext {condition.type} {condition.name} to {type}", type)
+        code.store(code.load(place, type) | lanes, place)
+
+
+def noted(place: Value, type: str) -> Value:
+    """1 where a lane was noted, else 0."""
+    code = place.code
+    name = code.declare("i32", f"llvm.vector.reduce.or.v{code.lanes}i32", type)
+    found = code.load(place, type)
+    return code.emit(f"call i32 @{name}({found.type} {found.name})", "i32") & 1
 
 
 def line(code: Code, place: Value, length: int, count: Value | None) -> Value:

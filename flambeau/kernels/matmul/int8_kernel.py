@@ -187,7 +187,7 @@ def _quantize(code: Body, row: Value) -> None:
     for place, how in ((low, "minnum"), (high, "maxnum"), (odd, "")):
         value, by = code.load(place, type), lanes // 2
         while by:
-            turned = value.rotated(by)
+            turned = value.exchanged(by)
             value, by = code.intrinsic(how, value, turned) if how else value + turned, by // 2
         ends.append(value)
     span = ends[1] - ends[0]

@@ -19,7 +19,7 @@ from ..llvm import BITS
 from ..runtime import memory
 from ..runtime.entry import Job
 from ..runtime.process import machine
-from . import half, matmul_kernel
+from . import few_rows, half, matmul_kernel
 from .microkernel import INNER, PERIOD, WAYS, Shape, shapes
 from .stack import starts
 
@@ -70,7 +70,10 @@ def product(x: Any, y: Any, bias: Any = None) -> Any:
     """
     if type(x) is not np.ndarray or type(y) is not np.ndarray or x.dtype is not y.dtype:
         return NotImplemented
-    found = plan(x.dtype, x.shape, x.strides, y.shape, y.strides)
+    x_shape, y_shape = x.shape, y.shape
+    if bias is None and x.size * y_shape[-1] < LEAST > y.size * x_shape[-2]:
+        return NotImplemented
+    found = plan(x.dtype, x_shape, x.strides, y_shape, y.strides)
     if found is None:
         return _of_halves(x, y, bias)
     if bias is None:
@@ -194,11 +197,19 @@ def plan(
     if not one * count:
         return None
     few = 2 * n < machine().bits // 8 // item
-    flat = m < FLAT and y_strides[-1] != item and one * count < 1 << 18
+    dots = m <= few_rows.MOST and x_strides[-1] == item == y_strides[-2] != y_strides[-1]
+    flat = m < FLAT and y_strides[-1] != item and one * count < 1 << 18 and not dots
     work = 0 if few or flat else one * count
     whole = not any(stride % item for stride in (*x_strides, *y_strides))
     if not whole or item not in y_strides[-2:]:
         return Plan((*lead, m, n), work, None, None, (), 0, (), None, k, None)
+    x_begin, begin = (
+        starts(lead, shape, strides, item)
+        for shape, strides in ((x_shape, x_strides), (y_shape, y_strides))
+    )
+    if dots:
+        steps = x_strides[-2], y_strides[-1]
+        return with_few_rows(element, (*lead, m, n), k, work, (x_begin, begin), steps)
     b_along, b_across = y_strides[-2] // item, y_strides[-1] // item
     a_across, a_along = x_strides[-2] // item, x_strides[-1] // item
     packing = how_packed((m, n, k), x_strides[-2:], y_strides[-2:], item)
@@ -212,7 +223,6 @@ def plan(
     if first and panels > PACKED:
         inner = max(STRETCH, k // -(-panels // PACKED) // STRETCH * STRETCH)
     (block, blocks), (col_block, col_blocks) = parts(tile, (m, n, k), count, packing, first)
-    begin = starts(lead, y_shape, y_strides, item)
     right = (b_across, b_along, b_across * tile.columns)
     if first:
         right = (0, tile.columns, k * tile.columns)
@@ -230,7 +240,7 @@ def plan(
         right=left_space, count=count,
     )  # fmt: skip
     facts = np.concatenate([
-        np.array(sizes, np.int64), starts(lead, x_shape, x_strides, item),
+        np.array(sizes, np.int64), x_begin,
         np.arange(count) * panels if first else begin,
     ])  # fmt: skip
     job = Job(
@@ -246,6 +256,34 @@ def plan(
         (*lead, m, n), work, matmul_kernel.multiplying(tile, packed), facts, told,
         panels * begin.size * first, told_first, begin, inner, tile,
     )  # fmt: skip
+
+
+def with_few_rows(
+    element: str, shape: tuple[int, ...], k: int, work: int, begins: tuple[Any, Any],
+    strides: tuple[int, int],
+) -> Plan:  # fmt: skip
+    """How few rows are multiplied with columns that lie in memory.
+
+    Args:
+        shape: The result's.
+        begins: Where the operands of each product begin.
+        strides: Bytes from row to row of the left operand, and from column to column of the right one.
+    """
+    (m, n), (across, column) = shape[-2:], strides
+    bits, item, count = machine().bits, BITS[element] // 8, len(begins[0])
+    blocks = -(-n // few_rows.COLUMNS)
+    weight = count * m * n * k * BITS[element] // bits
+    job = Job(rows=count * blocks, length=1, weight=weight, divisible=False)
+    numbers = few_rows.Numbers(
+        count=count, blocks=blocks, n=n, k=k, across=across // item, column=column // item,
+        add=False, biased=False,
+    )  # fmt: skip
+    told = tuple(
+        tuple((*job, *numbers._replace(add=add, biased=biased)) for biased in (False, True))
+        for add in (False, True)
+    )
+    multiply = few_rows.multiplying(element, bits, m)
+    return Plan(shape, work, multiply, np.concatenate(begins), told, 0, (), None, k, None)
 
 
 def crowds(apart: int, rows: int, lines: int) -> bool:

@@ -44,10 +44,11 @@ def _shape(dtype: Any) -> Shape:
     return shapes(ELEMENTS[dtype], machine().bits)[1]
 
 
-def _laid_out(mask: Any, q: Any, keys: int) -> Any:
-    """A mask as numbers to add, with the scores' dimensions and its rows in order."""
+def _laid_out(mask: Any, q: Any, keys: int, number: Any = None) -> Any:
+    """A mask as numbers to add, of the type of q or another, with the scores' dimensions and its rows in order."""
     if mask.dtype == np.bool_:
-        mask = np.where(mask, q.dtype.type(0), q.dtype.type(-np.inf))
+        number = number or q.dtype.type
+        mask = np.where(mask, number(0), number(-np.inf))
     if mask.shape[-1:] != (keys,):
         mask = np.ascontiguousarray(np.broadcast_to(mask, (*mask.shape[:-1], keys)))
     return np.broadcast_to(_rows_in_order(mask), (*q.shape[:-1], keys))
@@ -59,9 +60,16 @@ def _starts(shapes: tuple, strides: tuple, item: int) -> Any:
     return np.concatenate([starts(lead, x, y, item) for x, y in zip(shapes, strides)])
 
 
-@lru_cache(64)
-def _offsets(reach: int, columns: int) -> Any:
-    return np.arange(reach, dtype=np.int64) * columns
+def _queries(heads: int, queries: int, causal: bool) -> int:
+    """Queries of a block: many, as each block packs all keys and values, but so that there are blocks to share, and few
+    where a block looks at keys that not all of its queries see."""
+    least = attention_kernel.QUERIES
+    most = least if causal else min(LONGEST, heads * queries // SHARED // least * least)
+    return max(least, min(most, -(-queries // least) * least))
+
+
+LONGEST, SHARED = 256, 8
+"""Queries of a block at most, and blocks that are wanted."""
 
 
 def seated(shape: tuple[int, ...], dtype: Any) -> Any:
@@ -82,12 +90,15 @@ class Facts:
         (*lead, queries, size), (keys, deep) = shapes[0], shapes[2][-2:]
         self.shape, item = _shape(dtype), dtype.itemsize
         self.starts = _starts(shapes, strides, item)
-        reach = max(size, deep, attention_kernel.KEYS, attention_kernel.QUERIES)
-        self.offsets = _offsets(reach, self.shape.columns)
-        heads, blocks = math.prod(lead), -(-queries // attention_kernel.QUERIES)
+        heads = math.prod(lead)
+        block = _queries(heads, queries, causal)
+        blocks = -(-queries // block)
+        key_block = attention_kernel.KEYS
+        if not causal and keys >= 2 * key_block:
+            key_block *= 2
         steps = zip(attention_kernel.STARTED, strides, strict=True)
         numbers = attention_kernel.Numbers(
-            heads=heads, queries=queries, keys=keys, width=size, depth=deep, blocks=blocks,
+            heads=heads, queries=queries, keys=keys, width=size, depth=deep, block=block, blocks=blocks, key_block=key_block,
             causal=causal, masked=masked, scale=struct.unpack("q", struct.pack("d", scale))[0],
             **{f"{name}_row": own[-2] // item for name, own in steps},
         )  # fmt: skip
@@ -118,6 +129,9 @@ def forward(q: Any, k: Any, v: Any, mask: Any, scale: float, causal: bool) -> An
         causal: Query i looks at keys up to i.
     """
     if not fits(q, k, v):
+        made = _of_halves(q, k, v, mask, scale, causal)
+        if made is not None:
+            return made
         wide = widened(q, k, v)
         if wide is None or not fits(*wide):
             return NotImplemented
@@ -126,6 +140,20 @@ def forward(q: Any, k: Any, v: Any, mask: Any, scale: float, causal: bool) -> An
         return out.astype(q.dtype), logs
     out = seated((*q.shape[:-1], v.shape[-1]), q.dtype)
     return attended(q, k, v, mask, scale, causal, out)
+
+
+def _of_halves(q: Any, k: Any, v: Any, mask: Any, scale: float, causal: bool) -> Any:
+    """The same of half types, or None."""
+    if q.dtype.itemsize != 2:
+        return None
+    from . import attention_half
+
+    if not attention_half.is_made_for(q, k, v):
+        return None
+    if mask is not None:
+        mask = _laid_out(_wide_mask(mask), q, k.shape[-2], np.float32)
+    out = seated((*q.shape[:-1], v.shape[-1]), q.dtype)
+    return attention_half.forward(q, k, v, mask, scale, causal, out)
 
 
 def attended(
@@ -137,7 +165,7 @@ def attended(
     added = q if mask is None else _laid_out(mask, q, k.shape[-2])
     facts = facts_of([q, k, v, added, out, q, k, v], scale, causal, mask is not None)
     arrays = attention_kernel.ForwardArrays(
-        q=q, k=k, v=v, mask=added, out=out, logs=logs, starts=facts.starts, offsets=facts.offsets
+        q=q, k=k, v=v, mask=added, out=out, logs=logs, starts=facts.starts
     )
     attention_kernel.forward(facts.shape)(*arrays, *facts.forward)
     return out, logs
@@ -163,7 +191,7 @@ def backward(
     dq, dk, dv = gradients
     arrays = attention_kernel.BackwardArrays(
         q=q, k=k, v=v, mask=added, g=g, out=out, logs=np.ascontiguousarray(logs), dq=dq, dk=dk,
-        dv=dv, starts=facts.starts, offsets=facts.offsets,
+        dv=dv, starts=facts.starts,
     )  # fmt: skip
     attention_kernel.backward(facts.shape)(*arrays, *facts.backward)
     return dq, dk, dv

@@ -18,7 +18,8 @@ from ..matmul.microkernel import Shape, clear, multiply, pack, within
 from ..runtime.entry import Body, kernel
 
 QUERIES, KEYS = 64, 64
-"""Rows and columns of a block of scores."""
+"""Rows and columns of a block of scores. The forward kernel may be told of more: what is packed of keys and values then
+serves more queries, and sums are rescaled less often."""
 
 
 class Numbers(NamedTuple):
@@ -26,7 +27,8 @@ class Numbers(NamedTuple):
 
     Attributes:
         width, depth: Elements of a query and of a value.
-        blocks: Of queries of a head.
+        block, blocks: Queries of a block in the forward kernel, and blocks of a head.
+        key_block: Keys of a block there.
         q_row ... dv_row: So many elements apart the rows of each array lie.
         causal, masked: Do queries look at earlier keys only, and is there a mask?
         scale: The bits of a double.
@@ -37,7 +39,9 @@ class Numbers(NamedTuple):
     keys: int
     width: int
     depth: int
+    block: int
     blocks: int
+    key_block: int
     q_row: int
     k_row: int
     v_row: int
@@ -61,7 +65,6 @@ class ForwardArrays(NamedTuple):
     out: Any
     logs: Any
     starts: Any
-    offsets: Any
 
 
 class BackwardArrays(NamedTuple):
@@ -78,7 +81,6 @@ class BackwardArrays(NamedTuple):
     dk: Any
     dv: Any
     starts: Any
-    offsets: Any
 
 
 STARTED = ("q", "k", "v", "mask", "out", "dq", "dk", "dv")
@@ -89,8 +91,8 @@ kernel the incoming slopes lie as `out` does in the forward one."""
 class Writer:
     """What both directions are made of."""
 
-    def __init__(self, code: Body, shape: Shape):
-        self.code, self.shape, self.n, self.p = code, shape, code.n, code.p
+    def __init__(self, code: Body, shape: Shape, keys: Value | int):
+        self.code, self.shape, self.n, self.p, self.keys = code, shape, code.n, code.p, keys
         self.element, self.type = shape.element, code.vector(shape.element)
         self.zero = code.constant(0, "i64")
 
@@ -135,14 +137,13 @@ class Writer:
         a, across, along = left
         c, stride = target
         rows, columns = sizes
-        offsets = self.p["offsets"]
         with (
             code.loop(self.zero, columns, shape.columns) as j,
             code.loop(self.zero, rows, shape.rows) as i,
         ):
             code.line(
                 f"call void @multiply(ptr {self.at(a, i * across).name}, i64 {across.name}, "
-                f"i64 {along.name}, ptr {self.at(right, j * inner).name}, ptr {offsets.name}, "
+                f"i64 {along.name}, ptr {self.at(right, j * inner).name}, i64 0, "
                 f"i64 0, i64 {inner.name}, ptr {self.at(c, i * stride + j).name}, i64 {stride.name}, "
                 f"i64 {smaller(rows - i, shape.rows).name}, "
                 f"i64 {smaller(columns - j, shape.columns).name}, i64 {add}, ptr null)"
@@ -160,7 +161,7 @@ class Writer:
         """
         code, n = self.code, self.n
         i, query, key = place
-        value = code.load(self.at(scores, i * KEYS + j), self.type)
+        value = code.load(self.at(scores, i * self.keys + j), self.type)
         held = code.slot(self.type, value * code.splat(self.scale))
         seen = code.slot(code.vector("i1"), within(code, count - j))
         with code.when(n.causal.differs(0)):
@@ -180,7 +181,7 @@ class Writer:
         """The largest lane, or the lanes' sum, as a scalar."""
         by = self.shape.lanes // 2
         while by:
-            other = value.rotated(by)
+            other = value.exchanged(by)
             value = choose(value > other, value, other) if larger else value + other
             by //= 2
         return value.lane()
@@ -203,18 +204,28 @@ def forward(shape: Shape) -> Callable[..., int]:
         code.functions = functions(code, shape)
         n = code.n
         wide = padded(n.depth, shape)
-        count = (wide + n.width + shape.columns + 2 * shape.lanes) * KEYS
-        space = code.scratch((count + (wide + KEYS + 2) * QUERIES) * shape.item)
+        count = (wide + n.width + shape.columns + 2 * shape.lanes) * n.key_block
+        space = code.scratch((count + (wide + n.key_block + 2) * n.block) * shape.item + LINE)
         with code.rows() as row:
-            Forward(code, shape).block(row, space, wide)
+            Forward(code, shape, n.key_block).block(row, aligned(code, space), wide)
         code.free(space)
 
     return kernel("attention", ForwardArrays._fields, Numbers, write, shape.lanes, makes=True)
 
 
+LINE = 64
+"""Bytes of a line of the cache: vectors that cross one cost twice."""
+
+
+def aligned(code: Body, space: Value) -> Value:
+    """Where the first line within some memory begins."""
+    address = code.emit(f"ptrtoint ptr {space.name} to i64", "i64")
+    return code.at(space, "i8", -address & (LINE - 1))
+
+
 def functions(code: Body, shape: Shape) -> list[str]:
     return [
-        multiply(shape, code.declarations, packed=False),
+        multiply(shape, code.declarations, False, right="panel", step=shape.columns),
         pack("pack", shape.columns, shape.element, shape.lanes, code.declarations),
     ]
 
@@ -228,32 +239,32 @@ class Forward(Writer):
     def block(self, row: Value, space: Value, wide: Value) -> None:
         code, n = self.code, self.n
         head = quotient(row, n.blocks)
-        top = remainder(row, n.blocks) * QUERIES
-        rows = smaller(n.queries - top, QUERIES)
+        top = remainder(row, n.blocks) * n.block
+        rows = smaller(n.queries - top, n.block)
         scores = space
-        sums = self.at(scores, self.zero + QUERIES * KEYS)
-        most, total = self.at(sums, wide * QUERIES), self.at(sums, wide * QUERIES + QUERIES)
-        right = self.at(total, self.zero + QUERIES)
-        values = self.at(right, (n.width + self.shape.lanes + self.shape.columns) * KEYS)
-        clear(code, sums, wide * QUERIES, self.element)
+        sums = self.at(scores, n.block * n.key_block)
+        most, total = self.at(sums, wide * n.block), self.at(sums, wide * n.block + n.block)
+        right = self.at(total, n.block)
+        values = self.at(right, (n.width + self.shape.lanes + self.shape.columns) * n.key_block)
+        clear(code, sums, wide * n.block, self.element)
         with code.loop(self.zero, rows) as i:
             code.store(code.constant(float("-inf"), self.element), self.at(most, i))
             code.store(code.constant(0.0, self.element), self.at(total, i))
         q = self.at(self.begin("q", head), top * n.q_row)
         k, v = self.begin("k", head), self.begin("v", head)
         one = self.zero + 1
-        with code.loop(self.zero, self.seen_keys(top + rows), KEYS) as key:
-            count = smaller(n.keys - key, KEYS)
+        with code.loop(self.zero, self.seen_keys(top + rows), n.key_block) as key:
+            count = smaller(n.keys - key, n.key_block)
             self.panels(right, self.at(k, key * n.k_row), count, n.width, n.k_row, one)
             left = q, n.q_row, one
-            self.product(left, right, n.width, (scores, one * KEYS), (rows, count), 0)
+            self.product(left, right, n.width, (scores, n.key_block), (rows, count), 0)
             with code.loop(self.zero, rows) as i:
                 place = i, top + i, key
                 self.weigh(
                     scores, place, head, count, (most, total), (self.at(sums, i * wide), wide)
                 )
             self.panels(values, self.at(v, key * n.v_row), n.depth, count, one, n.v_row)
-            left = scores, one * KEYS, one
+            left = scores, n.key_block, one
             self.product(left, values, count, (sums, wide), (rows, n.depth), 1)
         self.finish(head, top, rows, (most, total), (sums, wide))
 
@@ -268,16 +279,16 @@ class Forward(Writer):
         most, total = (self.at(x, i) for x in known)
         old = code.load(most, element)
         peak = code.slot(type, code.splat(old))
-        with self.vectors(self.zero + KEYS) as j:
+        with self.vectors(self.n.key_block) as j:
             value = self.score(scores, place, head, j, count)
-            code.store(value, self.at(scores, i * KEYS + j))
+            code.store(value, self.at(scores, i * self.n.key_block + j))
             so_far = code.load(peak, type)
             code.store(choose(so_far > value, so_far, value), peak)
         now = self.folded(code.load(peak, type), True)
         floor = finite(now)
         part = code.slot(type, code.constant(0.0, type))
-        with self.vectors(self.zero + KEYS) as j:
-            at = self.at(scores, i * KEYS + j)
+        with self.vectors(self.n.key_block) as j:
+            at = self.at(scores, i * self.n.key_block + j)
             weight = exponential.exp(code.load(at, type) - code.splat(floor))
             code.store(weight, at)
             code.store(code.load(part, type) + weight, part)
@@ -326,13 +337,13 @@ def backward(shape: Shape) -> Callable[..., int]:
 
     def write(code: Body) -> None:
         code.functions = functions(code, shape)
-        width, depth = code.n.width, code.n.depth
-        keys_size = padded(width, shape) + width + padded(depth, shape) + depth
-        count = (keys_size + 4 * shape.columns + 2 * shape.lanes) * max(QUERIES, KEYS)
-        count = count + 2 * QUERIES * KEYS
-        space = code.scratch((count + QUERIES) * shape.item)
+        sizes = backward_sizes(code, shape)
+        total = code.number(0)
+        for size in sizes:
+            total = total + size
+        space = code.scratch(total * shape.item + LINE)
         with code.rows() as head:
-            Backward(code, shape).head(head, space)
+            Backward(code, shape, KEYS).head(head, aligned(code, space), sizes)
         code.free(space)
 
     return kernel(
@@ -340,25 +351,49 @@ def backward(shape: Shape) -> Callable[..., int]:
     )
 
 
+def backward_sizes(code: Body, shape: Shape) -> list[Value]:
+    """Elements of what a head needs: weights and slopes of a block, dot products of all queries, keys and values turned,
+    keys as they are, and slopes or queries."""
+    n = code.n
+    block = code.number(QUERIES * KEYS)
+    turned = -(-KEYS // shape.columns) * shape.columns
+    return [
+        block, block, (n.queries + 63) & -64, n.width * turned, n.depth * turned,
+        padded(n.width, shape) * KEYS, (padded(n.width, shape) + padded(n.depth, shape)) * QUERIES,
+    ]  # fmt: skip
+
+
 class Backward(Writer):
-    def head(self, head: Value, space: Value) -> None:
+    """A block of keys after the other, each with all queries that look at it: so keys and values are packed once."""
+
+    def head(self, head: Value, space: Value, sizes: list[Value]) -> None:
         code, n = self.code, self.n
-        self.weights = space
-        self.slopes = self.at(space, self.zero + QUERIES * KEYS)
-        self.dots = self.at(self.slopes, self.zero + QUERIES * KEYS)
-        self.right = self.at(self.dots, self.zero + QUERIES)
+        regions = [space]
+        for size in sizes[:-1]:
+            regions.append(self.at(regions[-1], size))
+        (
+            self.weights, self.slopes, self.dots, self.k_turned, self.v_turned, self.k_panels,
+            self.right,
+        ) = regions  # fmt: skip
         self.starts = {name: self.begin(name, head) for name in ("q", "k", "v", "dq", "dk", "dv")}
         start = code.get(self.p["starts"], "i64", head + n.heads * STARTED.index("out"))
         self.starts["g"], self.starts["out"] = (self.at(self.p[n], start) for n in ("g", "out"))
         self.cleared(self.starts["dq"], n.queries, n.dq_row, n.width)
         self.cleared(self.starts["dk"], n.keys, n.dk_row, n.width)
         self.cleared(self.starts["dv"], n.keys, n.dv_row, n.depth)
-        with code.loop(self.zero, n.queries, QUERIES) as top:
-            rows = smaller(n.queries - top, QUERIES)
-            with code.loop(self.zero, rows) as i:
-                code.store(self.dot((top + i) * n.out_row), self.at(self.dots, i))
-            with code.loop(self.zero, self.seen_keys(top + rows), KEYS) as key:
-                self.block(head, (top, rows), (key, smaller(n.keys - key, KEYS)))
+        with code.loop(self.zero, n.queries) as i:
+            code.store(self.dot(i * n.out_row), self.at(self.dots, i))
+        one = self.zero + 1
+        with code.loop(self.zero, n.keys, KEYS) as key:
+            count = smaller(n.keys - key, KEYS)
+            k = self.at(self.starts["k"], key * n.k_row)
+            v = self.at(self.starts["v"], key * n.v_row)
+            self.panels(self.k_turned, k, count, n.width, n.k_row, one)
+            self.panels(self.v_turned, v, count, n.depth, n.v_row, one)
+            self.panels(self.k_panels, k, n.width, count, one, n.k_row)
+            first = choose(n.causal.differs(0), key, self.zero)
+            with code.loop(first, n.queries, QUERIES) as top:
+                self.block(head, (top, smaller(n.queries - top, QUERIES)), (key, count))
 
     def dot(self, line: Value) -> Value:
         """The product of a row of the result and its slopes."""
@@ -380,15 +415,11 @@ class Backward(Writer):
         one = self.zero + 1
         q = self.at(self.starts["q"], top * n.q_row)
         g = self.at(self.starts["g"], top * n.out_row)
-        k, v = (
-            self.at(self.starts["k"], key * n.k_row),
-            self.at(self.starts["v"], key * n.v_row),
-        )
         blocks = (rows, count)
-        self.panels(right, k, count, n.width, n.k_row, one)
-        self.product((q, n.q_row, one), right, n.width, (self.weights, one * KEYS), blocks, 0)
-        self.panels(right, v, count, n.depth, n.v_row, one)
-        self.product((g, n.out_row, one), right, n.depth, (self.slopes, one * KEYS), blocks, 0)
+        left = q, n.q_row, one
+        self.product(left, self.k_turned, n.width, (self.weights, one * KEYS), blocks, 0)
+        left = g, n.out_row, one
+        self.product(left, self.v_turned, n.depth, (self.slopes, one * KEYS), blocks, 0)
         with code.loop(self.zero, rows) as i:
             self.differentiate(head, (i, top + i, key), count)
         self.panels(right, g, n.depth, rows, one, n.out_row)
@@ -399,9 +430,9 @@ class Backward(Writer):
         turned = self.slopes, one, one * KEYS
         target = self.at(self.starts["dk"], key * n.dk_row), n.dk_row
         self.product(turned, right, rows, target, (count, n.width), 1)
-        self.panels(right, k, n.width, count, one, n.k_row)
         target = self.at(self.starts["dq"], top * n.dq_row), n.dq_row
-        self.product((self.slopes, one * KEYS, one), right, count, target, (rows, n.width), 1)
+        left = self.slopes, one * KEYS, one
+        self.product(left, self.k_panels, count, target, (rows, n.width), 1)
 
     def differentiate(self, head: Value, place: tuple[Value, Value, Value], count: Value) -> None:
         """A row of scores becomes its weights, and of their gradients that of the scores."""
@@ -409,7 +440,7 @@ class Backward(Writer):
         i = place[0]
         at = head * n.queries + place[1]
         log = code.splat(code.load(self.at(self.p["logs"], at), self.element))
-        dot = code.splat(code.load(self.at(self.dots, i), self.element))
+        dot = code.splat(code.load(self.at(self.dots, place[1]), self.element))
         with self.vectors(self.zero + KEYS) as j:
             weight = exponential.exp(self.score(self.weights, place, head, j, count) - log)
             code.store(weight, self.at(self.weights, i * KEYS + j))

@@ -8,7 +8,7 @@ made for.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -83,29 +83,44 @@ def bounds(size: int, count: int) -> tuple[Any, Any]:
     return i * size // count, -(-(i + 1) * size // count)
 
 
+Plan = Callable[[Any], Any]
+"""A function of an array of the dtype and shape that it was made for."""
+
+
 def largest(x: Any, window: Any, counts: tuple[int, ...]) -> Any:
     """The maximum of each window, and where it is in the flattened spatial dimensions; of several
     nan, the last one."""
-    element, numbers = _element(x), _window(x.shape, counts, window)
-    if element is None or numbers is None:
-        return NotImplemented
-    return _largest(x, counts, Windows, (), numbers)
+    plan = maxima(x.dtype, x.shape, counts, window) if x.__class__ is np.ndarray else None
+    return NotImplemented if plan is None else plan(x)
 
 
 def largest_of_parts(x: Any, counts: tuple[int, ...]) -> Any:
     """The maximum of each part, and where it is in the flattened spatial dimensions."""
-    found = _parts(x.shape, counts)
-    if _element(x) is None or found is None:
-        return NotImplemented
-    return _largest(x, counts, Parts, found[:1], found[2])
+    plan = maxima(x.dtype, x.shape, counts, None) if x.__class__ is np.ndarray else None
+    return NotImplemented if plan is None else plan(x)
 
 
-def _largest(x: Any, counts: tuple[int, ...], view: Any, more: tuple, numbers: Any) -> Any:
-    shape = *x.shape[: x.ndim - len(counts)], *counts
-    y, places = memory.empty(shape, x.dtype), memory.empty(shape, memory.INT64)
-    kernel = pooling_kernel.maxima(ELEMENTS[x.dtype], machine().bits, view)
-    kernel(in_order(x), y, places, *more, *numbers)
-    return y, places
+@lru_cache(1024)
+def maxima(dtype: Any, shape: tuple[int, ...], counts: tuple[int, ...], window: Any) -> Plan | None:
+    """`largest`, or `largest_of_parts` where there is no window, of arrays of this layout."""
+    more: tuple = ()
+    if window is None:
+        found = _parts(shape, counts)
+        more, numbers = (found[:1], found[2]) if found is not None else ((), None)
+    else:
+        numbers = _window(shape, counts, window)
+    if dtype not in ELEMENTS or numbers is None or 0 in shape:
+        return None
+    view = Parts if window is None else Windows
+    kernel = pooling_kernel.maxima(ELEMENTS[dtype], machine().bits, view)
+    made, given = (*shape[: len(shape) - len(counts)], *counts), (*more, *numbers)
+
+    def plan(x: Any) -> tuple[Any, Any]:
+        y, places = memory.empty(made, dtype), memory.empty(made, memory.INT64)
+        kernel(in_order(x), y, places, *given)
+        return y, places
+
+    return plan
 
 
 def taken(x: Any, places: Any) -> Any:
@@ -159,25 +174,54 @@ def _same_rows(x: Any, places: Any) -> bool:
 
 def averaged(x: Any, window: Any, counts: tuple[int, ...], divisor: Any) -> Any:
     """Sums over the windows, divided by a number or by one for each place."""
-    element, numbers = _element(x), _window(x.shape, counts, window)
-    if element is None or numbers is None:
+    if x.__class__ is not np.ndarray:
         return NotImplemented
-    y = memory.empty((*x.shape[: x.ndim - len(counts)], *counts), x.dtype)
-    kernel = pooling_kernel.means(element, machine().bits, Windows)
-    kernel(in_order(x), y, _divisors(divisor, counts, x.dtype), *numbers)
-    return y
+    plan = means(x.dtype, x.shape, counts, window)
+    return NotImplemented if plan is None else plan(x, _divisors(divisor, counts, x.dtype))
 
 
 def averaged_of_parts(x: Any, counts: tuple[int, ...]) -> Any:
     """The means of the parts."""
-    element, found = _element(x), _parts(x.shape, counts)
-    if element is None or found is None:
-        return NotImplemented
+    plan = means_of_parts(x.dtype, x.shape, counts) if x.__class__ is np.ndarray else None
+    return NotImplemented if plan is None else plan(x)
+
+
+@lru_cache(1024)
+def means(
+    dtype: Any, shape: tuple[int, ...], counts: tuple[int, ...], window: Any
+) -> Callable | None:
+    """`averaged` of arrays of this layout, as a function of them and of the divisors."""
+    numbers = _window(shape, counts, window)
+    if dtype not in ELEMENTS or numbers is None or 0 in shape:
+        return None
+    kernel = pooling_kernel.means(ELEMENTS[dtype], machine().bits, Windows)
+    made = (*shape[: len(shape) - len(counts)], *counts)
+
+    def plan(x: Any, divisors: Any) -> Any:
+        y = memory.empty(made, dtype)
+        kernel(in_order(x), y, divisors, *numbers)
+        return y
+
+    return plan
+
+
+@lru_cache(1024)
+def means_of_parts(dtype: Any, shape: tuple[int, ...], counts: tuple[int, ...]) -> Plan | None:
+    """`averaged_of_parts` of arrays of this layout."""
+    found = _parts(shape, counts)
+    if dtype not in ELEMENTS or found is None or 0 in shape:
+        return None
     every, divisors, numbers = found
-    y = memory.empty((*x.shape[: x.ndim - len(counts)], *counts), x.dtype)
-    kernel = pooling_kernel.means(element, machine().bits, Parts)
-    kernel(in_order(x), y, divisors.astype(x.dtype), every, *numbers)
-    return y
+    shares = divisors.astype(dtype)
+    kernel = pooling_kernel.means(ELEMENTS[dtype], machine().bits, Parts)
+    made = (*shape[: len(shape) - len(counts)], *counts)
+
+    def plan(x: Any) -> Any:
+        y = memory.empty(made, dtype)
+        kernel(in_order(x), y, shares, every, *numbers)
+        return y
+
+    return plan
 
 
 def shared(g: Any, window: Any, counts: tuple[int, ...], divisor: Any, sizes: Any) -> Any:
@@ -242,6 +286,8 @@ def _seeing(
 
 
 def _divisors(divisor: Any, counts: tuple[int, ...], dtype: Any) -> Any:
+    if divisor.dtype is dtype and divisor.shape == counts and divisor.flags.c_contiguous:
+        return divisor
     if divisor.shape != counts:
         divisor = np.broadcast_to(divisor, counts)
     return np.ascontiguousarray(divisor, dtype)

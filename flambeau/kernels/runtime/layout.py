@@ -71,9 +71,11 @@ _SETTINGS = (
     "descr_bfloat16",
     "memory_handler",
     "new_array",
+    "fit",
     "arrange",
     "broadcast_strided",
     "make_strided",
+    "rows_strided",
     "stage_strided",
     "unstage_strided",
 )  # zero where there are no threads, no such type, no memory of our own, or nothing that lies in strides yet

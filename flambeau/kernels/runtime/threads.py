@@ -49,13 +49,20 @@ def get_number() -> int:
 @cache
 def _blas() -> Any:
     """The function of NumPy's OpenBLAS that sets its threads; None for another BLAS."""
+    library = blas_library()
+    for name in ("scipy_openblas_set_num_threads64_", "openblas_set_num_threads"):
+        if hasattr(library, name):
+            return getattr(library, name)
+    return None
+
+
+@cache
+def blas_library() -> Any:
+    """The OpenBLAS that NumPy brings; None for another BLAS."""
     folder = os.path.join(os.path.dirname(os.path.dirname(np.__file__)), "numpy.libs")
     inside = os.path.join(os.path.dirname(np.__file__), ".dylibs")
     for path in glob.glob(os.path.join(folder, "*openblas*")) + glob.glob(
         os.path.join(inside, "*openblas*")
     ):
-        library = ctypes.CDLL(path)
-        for name in ("scipy_openblas_set_num_threads64_", "openblas_set_num_threads"):
-            if hasattr(library, name):
-                return getattr(library, name)
+        return ctypes.CDLL(path)
     return None

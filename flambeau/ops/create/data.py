@@ -386,6 +386,8 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
         array([5., 0.])
     """
     if isinstance(data, Tensor):
+        if dtype is None and device is None:
+            return data
         return data.to(dtype=dtype or data.dtype, device=device or data.device)
     if hasattr(data, "__cuda_array_interface__"):
         return _on_gpu(data).to(dtype=dtype, device=device)  # type: ignore[attr-defined]

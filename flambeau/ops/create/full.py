@@ -309,10 +309,10 @@ def full_like(input: Tensor, fill_value: Any, **options: Any) -> Tensor:
     """
     if not options and input.__class__ is Tensor:
         kind, array = input._kind, input._array
-        if array.__class__ is np.ndarray and array.flags.c_contiguous:
-            if _is_plain(kind, array.shape, fill_value):
-                made = blocks.full(array.shape, kind.numpy, fill_value)
-                return handle.make(made, kind, None, [0], None)
+        in_order = array.__class__ is np.ndarray and array.flags.c_contiguous
+        if in_order and _is_plain(kind, array.shape, fill_value):
+            made = blocks.full(array.shape, kind.numpy, fill_value)
+            return handle.make(made, kind, None, [0], None)
     return like("full_like", input, number(fill_value, "full_like", "fill_value", 2), **options)
 
 
@@ -343,9 +343,8 @@ def _is_plain(kind: Kind, size: Any, value: Any) -> bool:
     )
 
 
-@public()
 @factory
-def scalar_tensor(kind: Any, s: Any) -> Any:
+def _scalar_tensor(kind: Any, s: Any) -> Any:
     """A number as a 0-d tensor of the default dtype.
 
     Args:
@@ -356,3 +355,16 @@ def scalar_tensor(kind: Any, s: Any) -> Any:
     chosen = kind()
     value = converted(number(s, "scalar_tensor", "s", 1), chosen.dtype, single=True)
     return new_array("scalar_tensor", chosen, (), value), chosen
+
+
+def scalar_tensor(*args: Any, **options: Any) -> Tensor:
+    if len(args) == 1 and not options:
+        kind = state.kind or plain_kind()
+        if kind is not None and _is_plain(kind, (), args[0]):
+            return handle.make(np.array(args[0], kind.numpy), kind, None, [0], None)
+    return _scalar_tensor(*args, **options)
+
+
+scalar_tensor.__doc__ = _scalar_tensor.__doc__
+scalar_tensor.__signature__ = inspect.signature(_scalar_tensor)  # type: ignore[attr-defined]
+public()(scalar_tensor)

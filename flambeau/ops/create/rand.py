@@ -149,7 +149,10 @@ def _fresh(name: str, what: str, draw: str) -> Callable:
             array = input._array
             if array.__class__ is np.ndarray and array.flags.c_contiguous:
                 array = blocks.fresh(array.shape, array.dtype)
-                fill(array)
+                if generator is None:
+                    draws.STRAIGHT[draw](array)
+                else:
+                    fill(array)
                 return handle.make(array, input._kind, None, [0], None)
         return _like(f"{name}_like", input, fill, *options)
 
@@ -190,9 +193,9 @@ def _like(
     return finish(function, array, kind, None, requires_grad, pin_memory)
 
 
-def _usual(name: str, what: str, draw: Callable) -> Callable:
+def _usual(name: str, what: str, draw: str) -> Callable:
     """The function of `_fresh`; a call without options goes straight to the numbers."""
-    general = _fresh(name, what, f"{draw.__name__}")
+    general, straight = _fresh(name, what, draw), draws.STRAIGHT[draw]
 
     def function(*size: Any, **options: Any) -> Tensor:
         if not options and size:
@@ -205,7 +208,7 @@ def _usual(name: str, what: str, draw: Callable) -> Callable:
                         break
                 try:
                     array = blocks.fresh(shape, _FLOAT32)
-                    draw(array)
+                    straight(array)
                 except EXCEEDED as error:
                     raise reworded(error) from None
                 return handle.make(array, kind, None, [0], None)
@@ -218,8 +221,8 @@ def _usual(name: str, what: str, draw: Callable) -> Callable:
 
 
 _FLOAT32 = np.dtype(np.float32)
-rand = _usual("rand", "uniform numbers from [0, 1)", draws.uniform_)
-randn = _usual("randn", "standard normal numbers", draws.normal_)
+rand = _usual("rand", "uniform numbers from [0, 1)", "uniform_")
+randn = _usual("randn", "standard normal numbers", "normal_")
 
 
 # ---- integers ----------------------------------------------------------------------------------
@@ -294,10 +297,10 @@ def randint(*args: Any, **options: Any) -> Tensor:
         if found is not None:
             shape, low, high = found
             array = blocks.fresh(shape, _INT64.numpy)
-            draws_integer.random_(array, low, high)
+            draws_integer.between(array, low, high - low)
             return handle.make(array, _INT64, None, [0], None)
         made = _randint(*args)
-        low, high, rest = _bounds("randint", args, {})
+        low, high, _ = _bounds("randint", args, {})
         _DRAWN.keep((made._array.shape, low, high), args)
         return made
     return _randint(*args, **options)
@@ -347,9 +350,8 @@ def randint_like(
     return _like("randint_like", input, fill, *options)
 
 
-@public()
 @factory
-def randperm(kind: Any, n: int, *, generator: Any = None) -> Any:
+def _randperm(kind: Any, n: int, *, generator: Any = None) -> Any:
     """The integers below n in random order.
 
     Args:
@@ -376,3 +378,17 @@ def randperm(kind: Any, n: int, *, generator: Any = None) -> Any:
     if chosen.has_elements:
         array = draws_integer.permutation_like(array, generator)
     return array, chosen
+
+
+def randperm(*args: Any, **options: Any) -> Tensor:
+    usual = len(args) == 1 and not options and args[0].__class__ is int
+    if usual and 0 <= args[0] <= _SHORT and (state.one_device or defaults.current is CPU):
+        return handle.make(draws_integer.randperm(args[0]), _INT64, None, [0], None)
+    return _randperm(*args, **options)
+
+
+_SHORT = 1 << 12
+"""Up to so many, no check of what the dtype holds is wanted."""
+randperm.__doc__ = _randperm.__doc__
+randperm.__signature__ = inspect.signature(_randperm)  # type: ignore[attr-defined]
+public()(randperm)

@@ -42,13 +42,13 @@ def _sampled(label: str) -> Any:
 def _filler(name: str, defaults: dict[str, Any], doc: str) -> None:
     names = list(defaults)
     usual = None if _REQUIRED in defaults.values() else tuple(defaults.values())
-    draw = getattr(draws, name)
+    draw, straight = getattr(draws, name), draws.STRAIGHT.get(name)
     recorded = _sampled("".join(part.capitalize() for part in name.split("_")))
 
     def fill(
         self: Tensor, *args: Any, generator: Generator | None = None, **options: Any
     ) -> Tensor:
-        if usual is not None and not args and not options and generator is None:
+        if usual is not None and not options and generator is None and _are_floats(args, usual):
             array, base = self._array, self._base
             if (
                 array.__class__ is np.ndarray
@@ -57,7 +57,10 @@ def _filler(name: str, defaults: dict[str, Any], doc: str) -> None:
                 and (base is None or base._node is None)
                 and self._cell[0] is not UNVERSIONED
             ):
-                draw(array, *usual)
+                if straight is not None and (not args or args == usual):
+                    straight(array)
+                else:
+                    draw(array, *args, *usual[len(args) :])
                 finish_write(self, None)
                 return self
         if len(args) > len(names) or not options.keys() <= set(names[len(args) :]):
@@ -97,6 +100,10 @@ def _filler(name: str, defaults: dict[str, Any], doc: str) -> None:
     Source: torch.Tensor.{name}
     """
     method(name)(fill)
+
+
+def _are_floats(args: tuple, usual: tuple) -> bool:
+    return not args or (len(args) <= len(usual) and all(x.__class__ is float for x in args))
 
 
 def _argument(function: str, name: str, value: Any) -> Any:
@@ -170,6 +177,10 @@ def random_(self: Tensor, *args: Any, generator: Generator | None = None, **opti
     generator = checked_generator("random_", generator)
     check_writable(self, (self,))
     low = (0 if low is None else int(low)) if bounded else None
+    if self._node is None and self._array.__class__ is np.ndarray:
+        draws_integer.random_(self._array, low, None if high is None else int(high), generator)
+        finish_write(self, None)
+        return self
     drawn = scratch_like(self)
     draws_integer.random_(drawn, low, None if high is None else int(high), generator)
     made = _random(self, drawn) if self._node is not None and mode.recording else None
@@ -208,6 +219,8 @@ def bernoulli(
     values = scratch(input._kind, input._array.shape)
     probability = input._array if p is None else number(p, "bernoulli", "p", 2)
     draws.bernoulli_(values, probability, checked_generator("bernoulli", generator))
+    if out is None and input._node is None:
+        return wrap(values, input._kind)
     return into(out, _bernoulli(input, values), "bernoulli")
 
 
@@ -227,7 +240,7 @@ def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
         variables, Insurance: Mathematics and Economics 12 (1993).
     """
     values = draws_discrete.poisson(input._array, checked_generator("poisson", generator))
-    return _poisson(input, values)
+    return wrap(values, input._kind) if input._node is None else _poisson(input, values)
 
 
 @public()
@@ -272,6 +285,9 @@ def _(g: Tensor) -> tuple:
     return g.new_zeros(g.shape), g.new_zeros(g.shape)  # the engine sums them back to their shapes
 
 
+_NO_OPTIONS = (None,) * 5
+
+
 @public()
 def normal(
     mean: Any = _REQUIRED,
@@ -305,6 +321,15 @@ def normal(
 
     Source: torch.normal
     """
+    if (
+        size.__class__ is tuple
+        and mean.__class__ is float is std.__class__
+        and (generator, out, dtype, layout, device) == _NO_OPTIONS
+        and not requires_grad
+        and pin_memory is False
+    ):
+        values = scratch(kind := place("normal", None, None, None), shape_of(size, "normal"))
+        return wrap(draws.normal_(values, mean, std), kind)
     generator = checked_generator("normal", generator)
     tensors = [x for x in (mean, std) if isinstance(x, Tensor)]
     if mean is _REQUIRED or bool(tensors) == (size is not None):

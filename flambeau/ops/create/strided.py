@@ -7,6 +7,7 @@ from typing import Any
 from ...core.layout import empty_ordered
 from ...core.tensor import Tensor
 from ...dispatch.registry import method, public
+from ...dispatch.rule.view_operation import strided_view
 from .factory import factory, new_array, shape_of
 
 
@@ -51,7 +52,7 @@ def empty_strided(kind: Any, size: Any, stride: Any) -> Any:
     memory = new_array("empty_strided", chosen, (count,))
     item = chosen.numpy.itemsize
     places = tuple(step * item for step in steps)
-    return chosen.xp.lib.stride_tricks.as_strided(memory, shape, places), chosen
+    return strided_view(memory, shape, places), chosen
 
 
 @method()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ...core.dtype import FLOAT, INTEGER, bool_, uint8
 from ...core.number import converted
 from ...core.promotion import PromotionKind
@@ -236,8 +238,36 @@ def equal(input: Tensor, other: Tensor) -> bool:
         )
     if input._array.shape != other._array.shape:
         return False
+    spec = eq.operation.same.get(input._kind)
+    if spec is not None and input._array.size <= _FEW and input._kind is other._kind:
+        answers = spec.run(input._array, other._array)
+        if answers.__class__ is np.ndarray:
+            return 0 not in answers.tobytes()
+    if input._kind.device.type == "cpu":
+        return _equal_arrays(input._array, other._array)
     with input._kind.backend.on(input._kind.device.index):
         return bool((input._array == other._array).all())
+
+
+_FEW = 1 << 10
+"""Elements whose answers Python looks through sooner than NumPy."""
+
+
+BLOCK = 1 << 16
+"""Elements that are compared before it is asked whether all were equal."""
+
+
+def _equal_arrays(x: Any, y: Any) -> bool:
+    """Are all elements equal? A few are compared first: what differs does so mostly at once."""
+    if x.size <= BLOCK or x.ndim == 0:
+        return bool((x == y).all())
+    rows, done = max(1, BLOCK // (x.size // len(x))), 0
+    count = max(1, rows >> 6)
+    while done < len(x):
+        if not (x[done : done + count] == y[done : done + count]).all():
+            return False
+        done, count = done + count, rows
+    return True
 
 
 @pointwise(

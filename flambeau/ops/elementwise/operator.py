@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core.dtype import FLOAT
 from ...core.tensor import Tensor
 from ...dispatch.formula.operand import operands_of
 from ...dispatch.formula.pointwise import operator, reflected
@@ -30,10 +31,15 @@ from .power import check_exponent, pow, power
 def _written(name: str, function: Any, operation_of: Any) -> None:
     """The in-place method of a function that chooses among operations."""
     usual = plus.operation.into[True, True] if name == "add" else None
+    scaled = add_scaled if name == "add" else sub_scaled if name == "sub" else None
 
     def in_place(self: Tensor, *args: Any, **options: Any) -> Tensor:
         if usual is not None and not options and len(args) == 1:
             return usual(self, args[0], (), ())
+        if scaled is not None and len(args) == 1 and options.get("alpha").__class__ is float:
+            found = _scaled(scaled, self, args[0], options)
+            if found is not None:
+                return found
         operation, operands, statics, numbers = operation_of(self, *args, **options)
         return operation.operation.write(operands, statics, numbers)
 
@@ -41,6 +47,15 @@ def _written(name: str, function: Any, operation_of: Any) -> None:
     in_place.__doc__ = f"The in-place form of `{name}`.\n\n    Source: torch.Tensor.{name}_\n    "
     method(name + "_")(in_place)
     method(name)(function)
+
+
+def _scaled(scaled: Any, x: Any, y: Any, options: dict[str, Any]) -> Tensor | None:
+    """The sum in place of two floating tensors of one kind, one of them scaled; None for others."""
+    kind = getattr(y, "_kind", None)
+    if len(options) > 1 or kind is not x._kind or kind.dtype.category < FLOAT:
+        return None
+    into = scaled.operation.into[True, True]
+    return into(x, y, (), (options["alpha"],))  # type: ignore[no-any-return]
 
 
 def _added(self: Tensor, other: Any, *, alpha: Any = 1) -> tuple:

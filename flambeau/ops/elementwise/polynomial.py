@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from ... import kernels
+from ...core.dtype import float32, float64
 from ...core.kind import kind_of
 from ...core.promotion import PromotionKind, elementwise_dtypes, result_dtype
 from ...core.tensor import Tensor, class_name, wrap
@@ -20,6 +23,8 @@ from ...formula.special.coefficient import BERNOULLI
 
 LONGEST_WALK = 100_000
 """How far below zero the zeta function's sum begins at most."""
+_STRAIGHT = frozenset((float32, float64))
+"""Dtypes in which the degree is computed as it is given."""
 LONGEST = 2048
 """The highest degree that is computed; above it the answer is nan, as PyTorch's is for Hermite's."""
 
@@ -58,23 +63,59 @@ def _computed(name: str, function: Callable, operands: tuple, out: Tensor | None
     return made if out is None else write_out(out, made, name)
 
 
+class Family(NamedTuple):
+    """A recurrence, over numbers, arrays, or values of machine code (see kernels/array/recurrence.py).
+
+    Attributes:
+        first: The value of degree 1 at x; that of degree 0 is 1.
+        following: That of degree k, of (k, x, value of degree k - 1, of degree k - 2).
+        longest: The highest degree; above it all is nan.
+    """
+
+    name: str
+    first: Callable
+    following: Callable
+    longest: int = LONGEST
+
+
+def _by_numpy(family: Family, x: np.ndarray, degree: np.ndarray) -> np.ndarray:
+    n = np.trunc(np.where(np.abs(degree) < 2**63, degree, -1))  # what int64 cannot hold is below 0
+    before, value = np.ones_like(x), np.asarray(family.first(x), x.dtype)
+    result = np.where(n == 0, before, np.where(n == 1, value, np.zeros_like(x)))
+    result = np.where(n > family.longest, np.nan, result)
+    for k in range(2, int(min(np.max(n, initial=0), family.longest)) + 1):
+        before, value = value, np.asarray(family.following(k, x, value, before), x.dtype)
+        result = np.where(n == k, value, result)
+    return result
+
+
+def _of_arrays(family: Family, x: Any, degree: Any) -> Any:
+    return (
+        _by_numpy(family, x, degree)
+        if x.__class__ is not np.ndarray
+        else _native(family, x, degree)
+    )
+
+
+_native = kernels.Native("array.recurrence", "values", _by_numpy)
+
+
 def _polynomial(name: str, meaning: str, first: Callable, following: Callable) -> Callable:
     """A family of polynomials: degree 1 from x, degree k from (k, x, degree k - 1, degree k - 2)."""
-
-    def values(x: np.ndarray, degree: np.ndarray) -> np.ndarray:
-        n = np.trunc(
-            np.where(np.abs(degree) < 2**63, degree, -1)
-        )  # what int64 cannot hold is below 0
-        before, value = np.ones_like(x), np.asarray(first(x), x.dtype)
-        result = np.where(n == 0, before, np.where(n == 1, value, np.zeros_like(x)))
-        result = np.where(n > LONGEST, np.nan, result)
-        for k in range(2, int(min(np.max(n, initial=0), LONGEST)) + 1):
-            before, value = value, np.asarray(following(k, x, value, before), x.dtype)
-            result = np.where(n == k, value, result)
-        return result
+    family = Family(name, first, following)
 
     def function(input: Any, n: Any, *, out: Tensor | None = None) -> Tensor:
-        return _computed(name, values, (input, n), out)
+        if out is None and input.__class__ is Tensor:
+            kind, x = input._kind, input._array
+            if kind.dtype in _STRAIGHT and x.__class__ is np.ndarray:
+                degree = None
+                if n.__class__ is Tensor and n._kind is kind and n._array.shape == x.shape:
+                    degree = n._array
+                elif n.__class__ in kind.numbers and x.ndim:
+                    degree = kind.scalar(n)
+                if degree is not None:
+                    return wrap(_native(family, x, degree), kind)
+        return _computed(name, partial(_of_arrays, family), (input, n), out)
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"""{meaning} of degree n at input; 0 for a negative degree.

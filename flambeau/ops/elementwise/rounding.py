@@ -47,7 +47,7 @@ ceil = _whole("ceil", p.ceil, "", "Rounded up.")
 trunc = _whole("trunc", p.trunc, "fix", "Rounded towards zero.")
 
 
-@pointwise(also="special.round", unsupported="bool complex")
+@pointwise(also="special.round", static="decimals", unsupported="bool complex")
 def round(x: Expression, decimals: float = 0) -> Expression:
     """Rounded to the nearest, halves to even; to a number of decimals.
 
@@ -55,9 +55,10 @@ def round(x: Expression, decimals: float = 0) -> Expression:
     """
     if x.domain < Domain.REAL:
         return x
-    scale = p.power(10.0, p.absolute(decimals))
-    left, right = p.rint(x / scale) * scale, p.rint(x * scale) / scale
-    return p.where(p.lift(decimals) < 0, left, right)
+    if not decimals:
+        return p.rint(x)
+    scale = 10.0 ** abs(decimals)
+    return p.rint(x / scale) * scale if decimals < 0 else p.rint(x * scale) / scale
 
 
 @pointwise(unsupported="bool int complex")
@@ -126,13 +127,38 @@ def conj(input: Tensor) -> Tensor:
     return conjugate(input) if input.dtype.is_complex else input
 
 
-@pointwise
-def conj_physical(x: Expression) -> Expression:
-    """The complex conjugate, in memory of its own.
+@pointwise(label="ConjPhysical", method=False, inplace=False, namespace="")
+def conjugate_physical(x: Expression) -> Expression:
+    """The complex conjugate, in memory of its own."""
+    return p.conj(x)
+
+
+@public("conj_physical", method=True)
+def conj_physical(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The complex conjugate, in memory of its own; what is real is its own.
+
+    Args:
+        input: A tensor.
+        out: Where to write the result.
 
     Source: torch.conj_physical
+
+    Example:
+        >>> import flambeau as torch
+        >>> torch.conj_physical(torch.tensor([1 + 2j]))
+        tensor([1.-2.j])
     """
-    return p.conj(x)
+    if out is not None:
+        return conjugate_physical(input, out=out)
+    return conjugate_physical(input) if input.dtype.is_complex else input
+
+
+@method("conj_physical_")
+def conj_physical_(self: Tensor) -> Tensor:
+    """The in-place form of `conj_physical`."""
+    if not self.dtype.is_complex:
+        return self
+    return conjugate_physical.operation.into[(True,)](self, (), ())
 
 
 @public("resolve_conj", "resolve_neg", method="resolve_conj resolve_neg")
@@ -302,7 +328,7 @@ def nan_to_num_(
 ) -> Tensor:
     """The in-place form of `nan_to_num`."""
     numbers = _replacements(input, nan, posinf, neginf)
-    return replaced.operation.general((input,), (), numbers, None, True)
+    return replaced.operation.into[(True,)](input, (), numbers)
 
 
 MantissaExponent: Any = named_result("frexp", "mantissa exponent")

@@ -1,4 +1,4 @@
-"""Discrete Fourier transforms: kernels for many at once, NumPy's pocketfft for the rest.
+"""Discrete Fourier transforms, by kernels where sizes have small factors alone, or else on NumPy's pocketfft.
 
 All of torch.fft are three operations (complex to complex, real to half, half to real), each scaled
 by 1, 1/sqrt(n) or 1/n; a transform's gradient is the adjoint one with the same scale.
@@ -6,14 +6,14 @@ by 1, 1/sqrt(n) or 1/n; a transform's gradient is the adjoint one with the same 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ... import kernels
 from ...core.tensor import Tensor, wrap, wrap_dim
+from ...dispatch.decided import decided
 from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
 from ..join.cat import cat
@@ -23,63 +23,23 @@ FORWARD: tuple[Any, ...] = ("backward", "ortho", "forward")
 """NumPy's norm for a forward transform scaled by 1, 1/sqrt(n), 1/n; reversed for an inverse one."""
 
 
-def _factor(n: int, scale: int) -> float:
-    """What a transform of n points is multiplied by."""
-    return 1.0 if scale == 0 else 1 / n if scale == 2 else 1 / math.sqrt(n)
+def _complex_to_complex(x: Any, dims: Any, scale: int, forward: bool) -> Any:
+    if len(dims) == 1:
+        if forward:
+            return np.fft.fft(x, axis=dims[0], norm=FORWARD[scale])
+        return np.fft.ifft(x, axis=dims[0], norm=FORWARD[2 - scale])
+    if forward:
+        return np.fft.fftn(x, axes=dims, norm=FORWARD[scale])
+    return np.fft.ifftn(x, axes=dims, norm=FORWARD[2 - scale])
 
 
-def _complex(x: Any, dim: int, forward: bool, scale: float) -> Any:
-    """Complex to complex along one dimension, with NumPy."""
-    made = np.fft.fft(x, axis=dim) if forward else np.fft.ifft(x, axis=dim, norm="forward")
-    return made if scale == 1 else made * x.real.dtype.type(scale)
-
-
-def _real(x: Any, dim: int, scale: float) -> Any:
-    """Real to half along one dimension, with NumPy."""
-    made = np.fft.rfft(x, axis=dim)
-    return made if scale == 1 else made * x.dtype.type(scale)
-
-
-def _half(x: Any, dim: int, size: int, scale: float) -> Any:
-    """Half to real along one dimension, with NumPy."""
-    made = np.fft.irfft(x, size, dim, norm="forward")
-    return made if scale == 1 else made * made.dtype.type(scale)
-
-
-_complex_map = kernels.Native("array.fourier", "complex_to_complex", _complex)
-_real_map = kernels.Native("array.fourier", "real_to_half", _real)
-_half_map = kernels.Native("array.fourier", "half_to_real", _half)
-
-
-def _whole(x: Any, dim: int, scale: float) -> Any:
-    """Real to complex along one dimension, with NumPy."""
-    made = np.fft.fft(x, axis=dim)
-    return made if scale == 1 else made * x.dtype.type(scale)
-
-
-_whole_map = kernels.Native("array.fourier", "real_to_complex", _whole)
-
-
-@operation(label="FftR2C")
-def r2whole_(x: Any, dims: Any, scale: int) -> Any:
-    """Real to complex."""
-    whole = _whole_map(x, dims[-1], _factor(x.shape[dims[-1]], scale))
-    for dim in reversed(dims[:-1]):
-        whole = _complex_map(whole, dim, True, _factor(whole.shape[dim], scale))
-    return whole
-
-
-@r2whole_.gradient
-def _(g: Tensor, dims: Any, scale: int) -> Tensor:
-    return c2c_(g, dims, scale, False).real
+_c2c_map = kernels.Native("fourier.transform", "complex_to_complex", _complex_to_complex)
 
 
 @operation(label="FftC2C")
 def c2c_(x: Any, dims: Any, scale: int, forward: bool) -> Any:
     """Complex to complex."""
-    for dim in reversed(dims):
-        x = _complex_map(x, dim, forward, _factor(x.shape[dim], scale))
-    return x
+    return _c2c_map(x, dims, scale, forward)
 
 
 @c2c_.gradient
@@ -87,13 +47,19 @@ def _(g: Tensor, dims: Any, scale: int, forward: bool) -> Tensor:
     return c2c_(g, dims, scale, not forward)
 
 
+def _real_to_complex(x: Any, dims: Any, scale: int) -> Any:
+    if len(dims) == 1:
+        return np.fft.rfft(x, axis=dims[0], norm=FORWARD[scale])
+    return np.fft.rfftn(x, axes=dims, norm=FORWARD[scale])
+
+
+_r2c_map = kernels.Native("fourier.transform", "real_to_complex", _real_to_complex)
+
+
 @operation(label="FftR2C")
 def r2c_(x: Any, dims: Any, scale: int) -> Any:
     """Real to complex, of which the last dimension's first half is given."""
-    half = _real_map(x, dims[-1], _factor(x.shape[dims[-1]], scale))
-    for dim in reversed(dims[:-1]):
-        half = _complex_map(half, dim, True, _factor(half.shape[dim], scale))
-    return half
+    return _r2c_map(x, dims, scale)
 
 
 @r2c_.gradient
@@ -102,12 +68,20 @@ def _(g: Tensor, dims: Any, scale: int, shape_x: tuple[int, ...]) -> Tensor:
     return c2c_(whole, dims, scale, False).real
 
 
+def _complex_to_real(x: Any, dims: Any, size: int, scale: int) -> Any:
+    if len(dims) == 1:
+        return np.fft.irfft(x, size, dims[0], norm=FORWARD[2 - scale])
+    sizes = [x.shape[i] for i in dims[:-1]] + [size]
+    return np.fft.irfftn(x, sizes, dims, norm=FORWARD[2 - scale])
+
+
+_c2r_map = kernels.Native("fourier.transform", "complex_to_real", _complex_to_real)
+
+
 @operation(label="FftC2R")
 def c2r_(x: Any, dims: Any, size: int, scale: int) -> Any:
     """The first half of a Hermitian spectrum to real numbers."""
-    for dim in dims[:-1]:
-        x = _complex_map(x, dim, False, _factor(x.shape[dim], scale))
-    return _half_map(x, dims[-1], size, _factor(size, scale))
+    return _c2r_map(x, dims, size, scale)
 
 
 @c2r_.gradient
@@ -200,36 +174,54 @@ def _several(
     return dims, sizes
 
 
-def _transform(x: Tensor, dims: Any, sizes: Any, norm: str | None, forward: bool) -> Tensor:
+Run = Callable[[Tensor], Tensor]
+
+
+def _complex(x: Tensor, dims: Any, sizes: Any, norm: str | None, forward: bool) -> Run:
     scale = _scale(norm, forward)
-    if dims and not x.dtype.is_complex:
-        whole = r2whole_(resized(_promoted(x, False), dims, sizes), dims, scale)
-        return whole if forward else whole.conj()
-    x = _promoted(x, True)
     if not dims:
-        return clone(x)
-    return c2c_(resized(x, dims, sizes), dims, scale, forward)
+        return lambda x: clone(_promoted(x, True))
+    if _is_ready(x, True, dims, sizes):
+        return lambda x: c2c_(x, dims, scale, forward)
+    return lambda x: c2c_(resized(_promoted(x, True), dims, sizes), dims, scale, forward)
 
 
-def _transform_real(
-    name: str, x: Tensor, dims: Any, sizes: Any, norm: str | None, forward: bool
-) -> Tensor:
+def _real(name: str, x: Tensor, dims: Any, sizes: Any, norm: str | None, forward: bool) -> Run:
     if x.dtype.is_complex:
         raise RuntimeError(f"{name} expects a real input tensor, but got {x.dtype.legacy}")
     if not dims:
         raise RuntimeError(f"{name} must transform at least one axis")
-    half = r2c_(resized(_promoted(x, False), dims, sizes), dims, _scale(norm, forward))
-    return half if forward else half.conj()
+    scale = _scale(norm, forward)
+    if forward and _is_ready(x, False, dims, sizes):
+        return lambda x: r2c_(x, dims, scale)
+
+    def run(x: Tensor) -> Tensor:
+        half = r2c_(resized(_promoted(x, False), dims, sizes), dims, scale)
+        return half if forward else half.conj()
+
+    return run
 
 
-def _transform_half(
-    name: str, x: Tensor, dims: Any, sizes: Any, norm: str | None, forward: bool
-) -> Tensor:
+def _half(name: str, x: Tensor, dims: Any, sizes: Any, norm: str | None, forward: bool) -> Run:
     if not dims:
         raise RuntimeError(f"{name} must transform at least one axis")
-    scale = _scale(norm, forward)
-    x = resized(_promoted(x, True), dims, [*sizes[:-1], sizes[-1] // 2 + 1])
-    return c2r_(x.conj() if forward else x, dims, sizes[-1], scale)
+    scale, size = _scale(norm, forward), sizes[-1]
+    halved = [*sizes[:-1], size // 2 + 1]
+    if not forward and _is_ready(x, True, dims, halved):
+        return lambda x: c2r_(x, dims, size, scale)
+
+    def run(x: Tensor) -> Tensor:
+        x = resized(_promoted(x, True), dims, halved)
+        return c2r_(x.conj() if forward else x, dims, size, scale)
+
+    return run
+
+
+def _is_ready(x: Tensor, is_complex: bool, dims: Sequence[int], sizes: Sequence[int]) -> bool:
+    """Is it of the dtype and of the sizes that a transform takes?"""
+    if not x.dtype.is_complex if is_complex else x.dtype.category < 2 or x.dtype.is_reduced:
+        return False
+    return all(x.shape[dim] == size for dim, size in zip(dims, sizes))
 
 
 _OPTIONS = """
@@ -257,11 +249,12 @@ _KINDS = {
 }
 
 
-def _run(kind: str, name: str, x: Tensor, dims: Any, sizes: Any, norm: str | None) -> Tensor:
+def _run(kind: str, name: str, x: Tensor, dims: Any, sizes: Any, norm: str | None) -> Run:
+    """What transforms all tensors like x."""
     forward = _KINDS[kind][2]
     if kind in ("fft", "ifft"):
-        return _transform(x, dims, sizes, norm, forward)
-    run = _transform_real if kind in ("rfft", "ihfft") else _transform_half
+        return _complex(x, dims, sizes, norm, forward)
+    run = _real if kind in ("rfft", "ihfft") else _half
     return run(name, x, dims, sizes, norm, forward)
 
 
@@ -270,16 +263,16 @@ def _define(kind: str) -> None:
     half = kind in ("irfft", "hfft")
     what, detail, _ = _KINDS[kind]
 
-    def one(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
+    def one(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Run:
         if half and n is None and input.ndim:
             n = 2 * (input.shape[wrap_dim(dim, input.ndim)] - 1)
         at, size = _one(input, n, dim, 1)
         return _run(kind, kind, input, (at,), [size], norm)
 
-    def two(input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Tensor:
+    def two(input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Run:
         return _run(kind, kind + "2", input, *_several(input, s, dim, 0 if half else None), norm)
 
-    def several(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None) -> Tensor:
+    def several(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None) -> Run:
         return _run(kind, kind + "n", input, *_several(input, s, dim, 0 if half else None), norm)
 
     for function, suffix, where in (
@@ -292,7 +285,7 @@ def _define(kind: str) -> None:
         options = _OPTIONS.format(kind=detail, sizes=sizes, name=name)
         function.__name__ = function.__qualname__ = name
         function.__doc__ = f"{what}{where}.\n{options}"
-        public(f"fft.{name}", out=True, tensors="input")(function)
+        public(f"fft.{name}", out=True, tensors="input")(decided(function))
 
 
 for _kind in _KINDS:
@@ -310,7 +303,7 @@ def _frequencies(name: str, n: int, d: float, values: Any, options: dict[str, An
     scaled = (values / (n * d)) if n else np.zeros(0)
     requires_grad = options.pop("requires_grad", False)
     options["dtype"] = dtype or get_default_dtype()
-    result = tensor(scaled.tolist(), **{k: options[k] for k in ("dtype", "device")})
+    result = tensor(scaled, **{k: options[k] for k in ("dtype", "device")})
     return result.requires_grad_() if requires_grad else result
 
 

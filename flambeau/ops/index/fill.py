@@ -68,6 +68,10 @@ def _real(source: Any, target: Any) -> Any:
     return convertible(source, target.dtype)
 
 
+_FEW = 1 << 12
+"""Elements that NumPy fills without further question."""
+
+
 def _has_history(self: Tensor) -> bool:
     """Would the write be recorded, or have to be refused?"""
     if self._cell[0] is UNVERSIONED and not mode.inference:
@@ -179,8 +183,17 @@ def zero_(input: Tensor) -> Tensor:
     """
     self = input
     if not _has_history(self):
+        array = self._array
+        if array.__class__ is np.ndarray and array.size <= _FEW and array.flags.carray:
+            array.fill(0)
+            finish_write(self, None)
+            return self
         return _written(self, 0)
     return zeroed.into(self, (), (), self._node is not None, overlaps=True)
+
+
+_SMALL = 2048
+"""Elements up to which NumPy copies them as fast."""
 
 
 @method()
@@ -220,8 +233,11 @@ def copy_(self: Tensor, other: Tensor, non_blocking: bool = False) -> Tensor:
             )
     if mode.recording and (other._node is not None or self._node is not None):
         return copied.into(self, (other,), ())
-    check_writable(self, (self, other))
-    if other._kind is self._kind:
+    base = self._base
+    usual = array.__class__ is np.ndarray and array.flags.carray
+    if not usual or (base is not None and base._node is not None) or self._cell[0] is UNVERSIONED:
+        check_writable(self, (self, other))
+    if other._kind is self._kind and array.size <= _SMALL:
         np.copyto(array, source)
     else:
         store(self, _real(source, array))

@@ -12,8 +12,9 @@ from ...autograd.mode import mode
 from ...core import tensor as handle
 from ...core.number import assigned
 from ...core.tensor import UNVERSIONED, Tensor, wrap
-from ...dispatch.inplace import Write
+from ...dispatch.inplace import Write, copied
 from ...dispatch.registry import method, public
+from ...dispatch.remembered import Finding, study_pick
 from ...dispatch.write import finish_write
 from ..view.expansion import expand
 from ..view.slice import index_basic, select_
@@ -31,12 +32,18 @@ def is_plain(key: tuple) -> bool:
         cls = item.__class__
         if (
             cls is not int
-            and (cls is not slice or item.step is not None)
+            and (cls is not slice or not _goes_on(item))
             and item is not None
             and item is not Ellipsis
         ):
             return False
     return True
+
+
+def _goes_on(item: slice) -> bool:
+    """Is the step one that both know? NumPy takes negative ones too."""
+    step = item.step
+    return step is None or (step.__class__ is int and step > 0)
 
 
 def _whole(key: Any) -> tuple:
@@ -50,7 +57,7 @@ def simple_key(key: Any) -> Any:
     if isinstance(key, Tensor):
         array = key._array
         return array if array.ndim and array.dtype.char in "lq?i" else None
-    if key.__class__ is slice and key.step is None:
+    if key.__class__ is slice and _goes_on(key):
         return key
     if key.__class__ is not tuple:
         return None
@@ -61,7 +68,7 @@ def simple_key(key: Any) -> Any:
             if not array.ndim or array.dtype.char not in "lqi":
                 return None
             items.append(array)
-        elif item.__class__ is slice and item.step is None:
+        elif item.__class__ is slice and _goes_on(item):
             items.append(item)
         else:
             return None
@@ -90,6 +97,45 @@ def _simple(array: Any, key: Any) -> Any:
         return None  # the general way says it in PyTorch's words
 
 
+def _index_key(key: Any) -> tuple | None:
+    """A key of index tensors that are no masks, and of whole slices; None for any other."""
+    found = simple_key(key)
+    items = found if found.__class__ is tuple else (found,)
+    arrays = 0
+    for item in items:
+        if item.__class__ is ndarray and item.dtype.char in "lqi":
+            arrays += 1
+        elif item.__class__ is not slice or item != _FULL:
+            return None
+    return items if arrays else None
+
+
+_PICKS = Finding()
+
+
+def _study(x: Tensor, key: Any, result: Tensor) -> None:
+    """Let `__getitem__` remember what it picks at index tensors."""
+    items = key if key.__class__ is tuple else (key,)
+    places = [i for i, item in enumerate(items) if isinstance(item, Tensor)]
+    indices = tuple([items[i] for i in places])
+    if any(index._array.dtype.char not in "lqi" for index in indices):
+        return
+    single = key.__class__ is not tuple
+
+    def call(x: Tensor, *indices: Tensor) -> Tensor:
+        given = list(items)
+        for i, index in zip(places, indices):
+            given[i] = index
+        return x[given[0] if single else tuple(given)]
+
+    def case_of(pick: Any) -> Any:
+        if single:
+            return pick
+        return lambda x, key: pick(x, *[key[i] for i in places])
+
+    study_pick(call, _PICKS.token, (x, key), x, indices, result, case_of)
+
+
 @method()
 def __getitem__(self: Tensor, key: Any) -> Tensor:
     """The elements at a key: a view for integers, slices, None and Ellipsis, else a copy.
@@ -99,7 +145,7 @@ def __getitem__(self: Tensor, key: Any) -> Tensor:
         ValueError: A slice's step is not positive.
     """
     cls = key.__class__
-    if cls is int or (cls is tuple and is_plain(key)) or key is None:
+    if cls is int or (cls is tuple and is_plain(key)) or key is None or key is Ellipsis:
         try:
             if self._node is not None:
                 return select_(self, 0, key) if cls is int else index_basic(self, _whole(key))
@@ -110,9 +156,24 @@ def __getitem__(self: Tensor, key: Any) -> Tensor:
         except IndexError:
             pass  # the general way below says it in PyTorch's words
     elif self._node is None:
+        case = _PICKS.find(_PICKS.token, self, key)
+        if case is not None:
+            picked = case(self, key)
+            if picked is not None:
+                return picked
         found = _simple(self._array, key)
         if found is not None:
-            return handle.wrap_view(found, self) if cls is slice else wrap(found, self._kind)
+            if cls is slice:
+                return handle.wrap_view(found, self)
+            picked = wrap(found, self._kind)
+            if case is None and cls is not list and found.size <= _FEW:
+                _study(self, key, picked)
+            return picked
+    elif (whole := _index_key(key)) is not None:
+        try:
+            return gathered(self, whole)
+        except IndexError:
+            pass
     basic, arrays = split_key(key, self._array.shape)
     if arrays is None:
         if basic[0].__class__ is int and all(item == _FULL for item in basic[1:-1]):
@@ -174,7 +235,8 @@ def _set_simply(x: Tensor, key: Any, value: Any) -> bool:
         return False
     if mode.inference or x._cell[0] is UNVERSIONED:
         return False
-    if not (key.__class__ is int or (key.__class__ is tuple and is_plain(key))):
+    plain = key.__class__ is int or key is Ellipsis or (key.__class__ is tuple and is_plain(key))
+    if not plain:
         key = simple_key(key)
         if key is None or not array.ndim or _is_wrong_mask(array, key):
             return False
@@ -275,6 +337,18 @@ def _keys(input: Tensor, indices: Any, values: Tensor) -> tuple:
     return arrays if arrays is not None else (Ellipsis,)
 
 
+def _are_few(input: Any, indices: Any, values: Any) -> bool:
+    """Are these vectors of indices, and values that PyTorch too takes for what they read?"""
+    return (
+        indices.__class__ in (tuple, list)
+        and isinstance(values, Tensor)
+        and isinstance(input, Tensor)
+        and values._array.ndim <= input._array.ndim - len(indices) + 1
+        and all(isinstance(i, Tensor) and i._array.ndim == 1 for i in indices)
+        and all(i._array.dtype == np.int64 for i in indices)
+    )
+
+
 @public(method=True)
 def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
     """A copy with values written (or added) at index tensors.
@@ -291,6 +365,11 @@ def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
         >>> torch.index_put(torch.zeros(2), (i,), torch.ones(3), accumulate=True)
         tensor([2., 1.])
     """
+    if not accumulate and _are_few(input, indices, values):
+        made = copied(input)
+        if made is not None and _set_simply(made, tuple(indices), values):
+            made._cell[0] = 0
+            return made
     key = _keys(input, indices, values)
     return Write(put_advanced, input, input, _fits(input, key, values), key, (accumulate,)).made()
 

@@ -10,11 +10,11 @@ from ... import kernels
 from ...core.dtype import int64
 from ...core.kind import kind_of
 from ...core.number import number_for
-from ...core.tensor import Tensor, class_name, wrap
+from ...core.tensor import UNVERSIONED, Tensor, class_name, wrap
 from ...dispatch.inplace import Write
 from ...dispatch.registry import method, public
 from ...dispatch.rule.rule_operation import operation
-from ...dispatch.write import broadcast, write_out
+from ...dispatch.write import broadcast, finish_write, write_out
 from .advanced import gathered, index_advanced, put_advanced, sibling
 
 
@@ -49,9 +49,14 @@ def _(x: Any, value: Any, mask: Any) -> Any:
 
 
 @filled.gradient
-def _(g: Tensor, mask: Any, shape_value: tuple[int, ...]) -> list[Tensor]:
+def _(
+    g: Tensor, mask: Any, shape_value: tuple[int, ...], needs: tuple[bool, bool]
+) -> list[Tensor | None]:
     nothing = wrap(np.zeros((), g._kind.numpy), g._kind)
-    return [filled(g, nothing, mask), filled(g, nothing, ~mask)._fit(shape_value)]
+    return [
+        filled(g, nothing, mask) if needs[0] else None,
+        filled(g, nothing, ~mask)._fit(shape_value) if needs[1] else None,
+    ]
 
 
 _masked_scatter = sibling(put_advanced, "MaskedScatter")
@@ -93,13 +98,46 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
             )
         except (ValueError, OverflowError):
             pass  # said below in PyTorch's words
+    if _is_one(input, value):
+        try:
+            filled_ = kernels.array.masked_fill.filled(input._array, mask._array, value._array)
+            return wrap(filled_, kind)
+        except ValueError:
+            pass
     return _fill(input, mask, value).made()
+
+
+def _is_one(input: Tensor, value: Any) -> bool:
+    """Is it a 0-d tensor of the input's kind, and has neither a history?"""
+    return (
+        isinstance(value, Tensor)
+        and value._kind is input._kind
+        and value._array.ndim == 0
+        and value._node is None
+        and input._node is None
+    )
 
 
 @method()
 def masked_fill_(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """The in-place form of `masked_fill`."""
     _check_mask(mask)
+    kind, cls, array, base = input._kind, value.__class__, input._array, input._base
+    if (
+        input._node is None
+        and (cls is float or cls is int)
+        and cls in kind.numbers
+        and -3e38 < value < 3e38
+        and kind.numpy is kind.compute
+        and (base is None or base._node is None)
+        and input._cell[0] is not UNVERSIONED
+        and array.__class__ is np.ndarray
+        and array.flags.carray
+        and array.shape == mask._array.shape
+    ):
+        kernels.array.masked_fill.fill(array, mask._array, kind.scalar(value))
+        finish_write(input, None)
+        return input
     return _in_shape(input, _fill(input, mask, value)).into()
 
 

@@ -12,6 +12,7 @@ from ...core.number import number_for
 from ...core.tensor import Tensor, wrap, wrap_dim, wrap_numpy
 from ...dispatch.inplace import Write, writing
 from ...dispatch.registry import public
+from ...dispatch.remembered import remembers
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.write import broadcast, write_out
 from ...kernels.gather.plan import Unsigned
@@ -39,6 +40,7 @@ def _(g: Tensor, index: Tensor, dim: int, shape_x: tuple[int, ...]) -> tuple:
 
 
 @public(method=True)
+@remembers("input", at="index")
 def gather(
     input: Tensor,
     dim: int,
@@ -180,6 +182,7 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Write:
 
 
 @public(method=True)
+@remembers("input", at="index")
 def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The slices of a dimension at indices.
 
@@ -214,6 +217,7 @@ def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None =
 
 
 @public(method=True)
+@remembers("input", at="indices")
 def take_along_dim(
     input: Tensor, indices: Tensor, dim: int | None = None, *, out: Tensor | None = None
 ) -> Tensor:

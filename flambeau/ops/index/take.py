@@ -8,6 +8,7 @@ from ...core.error import two_devices
 from ...core.tensor import Tensor
 from ...dispatch.inplace import Write, writing
 from ...dispatch.registry import public
+from ...dispatch.remembered import remembers
 from ...dispatch.write import write_out
 from .advanced import gathered, index_advanced, put_advanced, sibling, write_few
 
@@ -51,6 +52,7 @@ def vector(input: Tensor) -> Tensor:
 
 
 @public(method=True)
+@remembers("input", at="index")
 def take(input: Tensor, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The elements at indices into the flattened tensor.
 

@@ -119,13 +119,14 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -
         tensor([1, 2, 3])
     """
     arrays = plain_arrays(tensors)
-    if arrays is not None and out is None:
+    if arrays is not None and (out is None or getattr(out, "_kind", None) is tensors[0]._kind):
         try:
             join = np.concatenate if _is_few(arrays) else kernels.array.concatenate.concatenate
             made = join(arrays, dim)
             if not made.flags.c_contiguous:
                 made = np.ascontiguousarray(made)
-            return wrap(made, tensors[0]._kind)
+            result = wrap(made, tensors[0]._kind)
+            return result if out is None else write_out(out, result, "cat", tensors)
         except (ValueError, TypeError):
             pass  # sizes that differ, or empty tensors that are passed over
     parts = listed("cat", tensors)

@@ -10,6 +10,7 @@ import numpy as np
 from ..._caller import warn
 from ...core.dtype import int64
 from ...core.kind import kind_of
+from ...core.layout import contiguous_format
 from ...core.size import Size
 from ...core.tensor import Tensor, wrap, wrap_dim
 from ...dispatch.registry import method, public
@@ -19,7 +20,7 @@ from ...dispatch.rule.view_operation import sizes_of, spread_method
 from ...dispatch.write import broadcast
 from ..index.scatter import index_select
 from ..view.expansion import expand
-from ..view.shape import reshape, unsqueeze
+from ..view.shape import reshape
 from .cat import listed, stack
 
 
@@ -138,15 +139,9 @@ def repeat_interleave(
         count = operator.index(repeats)
         if count < 0:
             raise RuntimeError("Repeats must be non-negative")
-        if count > 1 and x._array.size and x._array.ndim:
-            _check_output(output_size, size * count)
-            shape = x._array.shape
-            spread = expand(unsqueeze(x, at + 1), (*shape[: at + 1], count, *shape[at + 1 :]))
-            whole = (*shape[:at], size * count, *shape[at + 1 :])
-            return reshape(spread.contiguous(), whole)  # type: ignore[attr-defined]
-        counts = np.asarray([count])
-    else:
-        counts = _counts(repeats)
+        _check_output(output_size, size * count)
+        return _each(x if x._array.ndim else x.reshape(1), at, count)
+    counts = _counts(repeats)
     if counts.size == 1:
         counts = np.broadcast_to(counts, (size,))
     if counts.size != size:
@@ -157,6 +152,14 @@ def repeat_interleave(
     places = np.repeat(np.arange(size), counts)
     _check_output(output_size, places.size)
     return index_select(x if x._array.ndim else x.reshape(1), at, wrap(places, kind))
+
+
+def _each(x: Tensor, dim: int, count: int) -> Tensor:
+    """Each element of a dimension so many times in a row."""
+    shape = x._array.shape
+    spread = x.unsqueeze(dim + 1).expand(*shape[: dim + 1], count, *shape[dim + 1 :])  # type: ignore[attr-defined]
+    copied = spread.clone(memory_format=contiguous_format)
+    return copied.view(*shape[:dim], shape[dim] * count, *shape[dim + 1 :])
 
 
 def _check_output(wanted: int | None, size: int) -> None:

@@ -3,20 +3,25 @@ tensor in which a view of it holds other values."""
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
+from ... import kernels
 from ...core.dtype import dtype
+from ...core.layout import copy_of
 from ...core.tensor import Tensor, wrap_dim
 from ...dispatch.registry import method, public
 from ...dispatch.remembered import remembers
+from ...dispatch.rule.rule_operation import Operation, operation
+from ...dispatch.rule.view_operation import ViewOperation
 from ...dispatch.write import write_out
 from ..view.as_strided import as_strided
 from ..view.complex import view_as_complex, view_as_real
 from ..view.expansion import expand
 from ..view.permute import permute, t, transpose
 from ..view.shape import alias_, reshape, squeeze, unsqueeze, view
-from ..view.slice import diagonal, index_basic, narrow, select, unfold
+from ..view.slice import diagonal, diagonal_, index_basic, narrow, select, select_, unfold
 from .split import split, split_with_sizes, unbind
 
 
@@ -48,13 +53,17 @@ def detach_view(input: Tensor) -> Tensor:
     return input.detach()
 
 
-def slice_view(
-    input: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
-) -> Tensor:
+def slice_key(input: Tensor, dim: int, start: int | None, end: int | None, step: int) -> tuple:
     at = wrap_dim(dim, input._array.ndim)
     if step <= 0:
         raise RuntimeError("slice step must be positive")
-    return index_basic(input, (*(slice(None),) * at, slice(start, end, step)))
+    return (*(slice(None),) * at, slice(start, end, step))
+
+
+def slice_view(
+    input: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+) -> Tensor:
+    return index_basic(input, slice_key(input, dim, start, end, step))
 
 
 _copy_form(alias_, "alias")
@@ -70,13 +79,43 @@ _copy_form(slice_view, "slice")
 method("narrow_copy")(lambda self, dim, start, length: narrow(self, dim, start, length).clone())
 
 
-def _scattered(input: Tensor, src: Tensor, show: Callable[[Tensor], Tensor]) -> Tensor:
-    """A copy of `input` in which the view that `show` gives holds `src`."""
-    whole = input.clone()
-    part = show(whole)
-    check_same_shape(src, part._array.shape)
-    part.copy_(src)
-    return whole
+def _scattering(name: str) -> Operation:
+    """The operation of a `*_scatter`: a copy of x in which the view that `show` gives of it holds `src`."""
+
+    def compute(x: Any, src: Any, show: ViewOperation, options: tuple) -> Any:
+        whole = copy_of(x, x.dtype, None)
+        kernels.array.copy.copy_into(show.compute(whole, *options), src)
+        return whole
+
+    compute.__name__ = f"{name}_"
+    label = "".join(part.capitalize() for part in name.split("_"))
+    made: Operation = operation(compute, operands="x src", label=label, linear=True)
+
+    @made.gradient
+    def _(
+        g: Tensor, show: ViewOperation, options: tuple, shape_src: tuple, needs: tuple[bool, bool]
+    ) -> tuple:
+        return (
+            made(g, g.new_zeros(shape_src), show, options) if needs[0] else None,
+            show(g, *options) if needs[1] else None,
+        )
+
+    return made
+
+
+_select_scatter, _slice_scatter, _diagonal_scatter = map(
+    _scattering, ("select_scatter", "slice_scatter", "diagonal_scatter")
+)
+
+
+def _scattered(
+    by: Operation, input: Tensor, src: Tensor, shown: Tensor, show: ViewOperation, *options: Any
+) -> Tensor:
+    """What `by` gives; `shown` is the view of the input, which has the shape that `src` must have."""
+    check_same_shape(src, shown._array.shape)
+    if src._kind.device is not input._kind.device:
+        src = src.to(input.device)
+    return by(input, src, show, options)  # type: ignore[no-any-return]
 
 
 def check_same_shape(src: Tensor, shape: tuple[int, ...]) -> None:
@@ -104,7 +143,9 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
         tensor([[0., 0.],
                 [1., 1.]])
     """
-    return _scattered(input, src, lambda whole: select(whole, dim, index))
+    shown = select(input.detach(), dim, index)
+    at = wrap_dim(dim, input._array.ndim)
+    return _scattered(_select_scatter, input, src, shown, select_, at, operator.index(index))
 
 
 @public(method=True, out=True, tensors="input src")
@@ -124,7 +165,9 @@ def slice_scatter(
 
     Source: torch.slice_scatter
     """
-    return _scattered(input, src, lambda whole: slice_view(whole, dim, start, end, step))
+    key = slice_key(input, dim, start, end, step)
+    shown = index_basic(input.detach(), key)
+    return _scattered(_slice_scatter, input, src, shown, index_basic, key)
 
 
 @public(method=True)
@@ -145,4 +188,8 @@ def diagonal_scatter(
         tensor([[1., 0.],
                 [0., 1.]])
     """
-    return _scattered(input, src, lambda whole: diagonal(whole, offset, dim1, dim2))
+    shown, ndim = diagonal(input.detach(), offset, dim1, dim2), input._array.ndim
+    dims = wrap_dim(dim1, ndim), wrap_dim(dim2, ndim)
+    return _scattered(
+        _diagonal_scatter, input, src, shown, diagonal_, operator.index(offset), *dims
+    )

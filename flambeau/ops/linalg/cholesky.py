@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import kernels
 from ...core.result import named_result
 from ...core.tensor import Tensor
 from ...dispatch.registry import public
@@ -46,7 +47,7 @@ def solve_upper(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return substitute(a, b) if lapack.failed(x) else x
 
 
-def solve_triangle(a: np.ndarray, b: np.ndarray, upper: bool, unitriangular: bool) -> np.ndarray:
+def _solve_triangle(a: np.ndarray, b: np.ndarray, upper: bool, unitriangular: bool) -> np.ndarray:
     """x of triangular systems a x = b; the other triangle of a (and a unit diagonal) is not read."""
     a = lapack.triangle(a, upper)
     if unitriangular:
@@ -55,6 +56,9 @@ def solve_triangle(a: np.ndarray, b: np.ndarray, upper: bool, unitriangular: boo
     if upper:
         return solve_upper(a, b)
     return solve_upper(a[..., ::-1, ::-1], b[..., ::-1, :])[..., ::-1, :]
+
+
+solve_triangle = kernels.Native("lapack.solving", "triangle", _solve_triangle)
 
 
 @operation(operands="a b", label="LinalgSolveTriangular")
@@ -256,13 +260,20 @@ def old_cholesky(input: Tensor, upper: bool = False) -> Tensor:
     )
 
 
-@operation(operands="b factor", label="CholeskySolve")
-def cholesky_solve_(b: Any, factor: Any, upper: bool) -> Any:
-    """x of A x = b from the Cholesky factor of A."""
+def _solved(b: Any, factor: Any, upper: bool) -> Any:
     adjoint = np.conj(np.swapaxes(factor, -1, -2))
     lower, right = (adjoint, factor) if upper else (factor, adjoint)
     half = solve_triangle(lower, b, False, False)
     return np.ascontiguousarray(solve_triangle(right, half, True, False))
+
+
+_cholesky_solve = kernels.Native("lapack.solving", "cholesky_solve", _solved)
+
+
+@operation(operands="b factor", label="CholeskySolve")
+def cholesky_solve_(b: Any, factor: Any, upper: bool) -> Any:
+    """x of A x = b from the Cholesky factor of A."""
+    return _cholesky_solve(b, factor, upper)
 
 
 @cholesky_solve_.gradient
@@ -308,14 +319,21 @@ def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
     return cholesky_solve_(B, L, upper)
 
 
-@operation(operands="factor", label="CholeskyInverse")
-def cholesky_inverse_(factor: Any, upper: bool) -> Any:
-    """The inverse of A from its Cholesky factor."""
+def _inverted(factor: Any, upper: bool) -> Any:
     adjoint = np.conj(np.swapaxes(factor, -1, -2))
     half = solve_triangle(
         adjoint if upper else factor, np.eye(factor.shape[-1], dtype=factor.dtype), False, False
     )
     return np.matmul(np.conj(np.swapaxes(half, -1, -2)), half)
+
+
+_cholesky_inverse = kernels.Native("lapack.solving", "cholesky_inverse", _inverted)
+
+
+@operation(operands="factor", label="CholeskyInverse")
+def cholesky_inverse_(factor: Any, upper: bool) -> Any:
+    """The inverse of A from its Cholesky factor."""
+    return _cholesky_inverse(factor, upper)
 
 
 @cholesky_inverse_.gradient

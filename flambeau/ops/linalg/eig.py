@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import kernels
 from ...core.result import named_result
 from ...core.tensor import Tensor
 from ...dispatch.registry import public
@@ -44,6 +45,29 @@ def _(g_values: Tensor | None, g_vectors: Tensor | None, values: Tensor, vectors
     return vectors @ inner @ vectors.mH
 
 
+def _values(a: Any, uplo: str) -> Any:
+    values = lapack.eigh(a, uplo)[0]
+    return values, np.zeros(a.shape[:-2], np.int32)
+
+
+_eigvalsh = kernels.Native("lapack.decomposing", "eigvalsh", _values)
+
+
+@operation(label="LinalgEigh")
+def eigvalsh_(a: Any, uplo: Any) -> Any:
+    """Eigenvalues alone; nan where the iteration does not converge."""
+    values, info = _eigvalsh(a, uplo)
+    if info.any():
+        values[info != 0] = np.nan
+    return values
+
+
+@eigvalsh_.gradient
+def _(g: Tensor, a: Tensor, uplo: str) -> Tensor:
+    vectors = eigh_(a, uplo)[1]
+    return (vectors * g[..., None, :]) @ vectors.mH
+
+
 def _triangle(name: str, UPLO: str) -> str:
     uplo = UPLO.upper()
     if uplo not in ("L", "U"):
@@ -79,7 +103,7 @@ def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
     """
     square("linalg.eigvalsh", A)
     implemented("linalg_eigh_cpu", A)
-    return eigh_(A, _triangle("linalg.eigvalsh", UPLO))[0]
+    return eigvalsh_(A, _triangle("linalg.eigvalsh", UPLO))
 
 
 # ------------------------------------------------------------------------------- other matrices
@@ -110,12 +134,25 @@ def _(g_values: Tensor | None, g_vectors: Tensor | None, values: Tensor, vectors
     return solve_(adjoint, inner @ adjoint)[0]
 
 
-def _eig(name: str, A: Tensor) -> tuple[Tensor, Tensor]:
+def _complex_values(a: Any) -> Any:
+    return eig_.compute(a)[0], np.zeros(a.shape[:-2], np.int32)
+
+
+_eigvals = kernels.Native("lapack.decomposing", "eigvals", _complex_values)
+
+
+@operation(label="LinalgEig")
+def eigvals_(a: Any) -> Any:
+    """Eigenvalues alone, complex always. It has no gradient: that needs vectors, and eigenvalues in their order."""
+    values, info = _eigvals(a)
+    return _complex_values(a)[0] if info.any() else values
+
+
+def _check_general(name: str, A: Tensor) -> None:
     square(name, A)
     implemented("linalg_eig_out_cpu", A)
     if not np.isfinite(A._array).all():
         raise RuntimeError(f"torch.{name}: input tensor should not contain infs or NaNs.")
-    return eig_(A)
 
 
 @public("linalg.eig", out=True, tensors="A")
@@ -132,7 +169,8 @@ def eig(A: Tensor) -> Eig:  # type: ignore[valid-type]
         >>> torch.linalg.eig(torch.tensor([[0., 1.], [-1., 0.]])).eigenvalues
         tensor([0.+1.j, 0.-1.j])
     """
-    return Eig(_eig("linalg.eig", A))
+    _check_general("linalg.eig", A)
+    return Eig(eig_(A))
 
 
 @public("linalg.eigvals", out=True, tensors="A")
@@ -141,4 +179,5 @@ def eigvals(A: Tensor) -> Tensor:
 
     Source: torch.linalg.eigvals
     """
-    return _eig("linalg.eigvals", A)[0]
+    _check_general("linalg.eigvals", A)
+    return eigvals_(A) if A._node is None else eig_(A)[0]

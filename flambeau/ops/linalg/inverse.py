@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import kernels
 from ...core.result import named_result
 from ...core.tensor import Tensor
 from ...dispatch.registry import public
@@ -36,14 +37,21 @@ def _each(a: np.ndarray, info: np.ndarray, run: Any, *others: np.ndarray) -> np.
     return run(regular, *others)
 
 
-@operation(outputs="inverse info", label="LinalgInvEx")
-def inv_(a: Any) -> Any:
-    """Inverses of matrices, and codes (0: success)."""
+def _inverse(a: Any) -> Any:
     inverse = lapack.inv(a)
     if not lapack.failed(inverse):
         return inverse, np.zeros(a.shape[:-2], np.int32)
     info = _failed(a)
     return _each(a, info, lapack.inv), info
+
+
+_inverted = kernels.Native("lapack.solving", "inverse", _inverse)
+
+
+@operation(outputs="inverse info", label="LinalgInvEx")
+def inv_(a: Any) -> Any:
+    """Inverses of matrices, and codes (0: success)."""
+    return _inverted(a)
 
 
 @inv_.gradient
@@ -54,14 +62,21 @@ def _(g_inverse: Tensor | None, inverse: Tensor) -> Tensor | None:
     return -(adjoint @ g_inverse @ adjoint)
 
 
-@operation(operands="a b", outputs="x info", label="LinalgSolveEx")
-def solve_(a: Any, b: Any) -> Any:
-    """x of a x = b, and codes (0: success)."""
+def _solution(a: Any, b: Any) -> Any:
     x = lapack.solve(a, b)
     if not lapack.failed(x):
         return x, np.zeros(a.shape[:-2], np.int32)
     info = _failed(a)
     return _each(a, info, lapack.solve, b), info
+
+
+_solved = kernels.Native("lapack.solving", "solve", _solution)
+
+
+@operation(operands="a b", outputs="x info", label="LinalgSolveEx")
+def solve_(a: Any, b: Any) -> Any:
+    """x of a x = b, and codes (0: success)."""
+    return _solved(a, b)
 
 
 @solve_.gradient
@@ -249,10 +264,18 @@ def _size(shape: Any) -> int:
     return int(np.prod(shape, dtype=np.int64))
 
 
+_by_factors = kernels.Native("lapack.solving", "slogdet", lambda a: None)
+"""Signs of large determinants and logarithms; None where NumPy's functions are as quick."""
+
+
 @operation(label="LinalgDet")
 def det_(a: Any) -> Any:
     """Determinants."""
-    return np.asarray(np.linalg.det(a), a.dtype)
+    found = _by_factors(a)
+    if found is None:
+        return np.asarray(np.linalg.det(a), a.dtype)
+    sign, log_of = found
+    return np.asarray(sign * np.exp(log_of), a.dtype)
 
 
 @det_.gradient
@@ -299,7 +322,7 @@ def det(A: Tensor) -> Tensor:
 @operation(outputs="sign logabsdet", label="LinalgSlogdet")
 def slogdet_(a: Any) -> Any:
     """Signs of determinants, and logarithms of their magnitudes."""
-    sign, log_of = np.linalg.slogdet(a)
+    sign, log_of = _by_factors(a) or np.linalg.slogdet(a)
     if a.dtype.kind == "f":
         sign = np.where(np.isnan(log_of), 0, sign)  # as that of nan
     return np.asarray(sign, a.dtype), np.asarray(log_of, a.real.dtype)

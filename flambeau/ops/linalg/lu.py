@@ -1,7 +1,7 @@
 """The LU factorisation with partial pivoting, and systems solved with it.
 
-NumPy keeps LAPACK's factorisation to itself, so the elimination is done here: panels of a few
-columns, and a matrix product for the rest.
+LAPACK's factorisation is called where NumPy's library has it. Otherwise the elimination is done here: panels of a
+few columns, and a matrix product for the rest.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import kernels
 from ...core.result import named_result
 from ...core.tensor import Tensor, wrap
 from ...dispatch.registry import public
@@ -64,7 +65,7 @@ def _panel_of_one(a: np.ndarray, pivots: np.ndarray, start: int, stop: int) -> N
                 a[j + 1 :, j + 1 : stop] -= below[:, None] * a[j, j + 1 : stop]
 
 
-def factor(a: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _factor(a: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """L and U in one array, the row that each row was swapped with (from 1), and the first zero pivot."""
     m, n = a.shape[-2:]
     k = min(m, n)
@@ -91,11 +92,28 @@ def factor(a: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     )
 
 
+factor = kernels.Native("lapack.solving", "factor", _factor)
+
+
+def _swapped(swaps: list[int], m: int) -> list[int]:
+    rows = list(range(m))
+    for j, at in enumerate(swaps):
+        rows[j], rows[at - 1] = rows[at - 1], rows[j]
+    return rows
+
+
+SEVERAL = 32
+"""Matrices from which on NumPy swaps faster, two rows of all of them at a time."""
+
+
 def order(pivots: np.ndarray, m: int) -> np.ndarray:
     """The order in which swapping leaves the rows: row i of the swapped matrix was row order[i]."""
     if pivots.__class__ is not np.ndarray:  # one order is as good as another for shapes
         return np.broadcast_to(np.arange(m), (*pivots.shape[:-1], m))
     swaps = flat(pivots, 1)
+    if len(swaps) < SEVERAL:
+        listed = [_swapped(found, m) for found in swaps.tolist()]
+        return np.array(listed, np.int64).reshape(*pivots.shape[:-1], m)
     rows = np.tile(np.arange(m), (swaps.shape[0], 1))
     every = np.arange(swaps.shape[0])
     for j in range(swaps.shape[1]):

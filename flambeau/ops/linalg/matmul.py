@@ -40,10 +40,13 @@ def _with_bias(x: Any, y: Any, bias: Any) -> Any:
     return result
 
 
-_matrices = kernels.Native("matmul.matmul", "product", widened(_dot))
-matrix_vector = kernels.Native("matmul.gemv", "matrix_vector", widened(_dot))
-_stacked = kernels.Native("matmul.matmul", "product", widened(np.matmul))
-_affine = kernels.Native("matmul.matmul", "product", widened(_with_bias))
+_matrices = kernels.Native("matmul.matmul", "product", widened(_dot), "matmul.few")
+matrix_vector = kernels.Native("matmul.gemv", "matrix_vector", widened(_dot), "matmul.few")
+stacked = kernels.Native("matmul.matmul", "product", widened(np.matmul), "matmul.few")
+_affine = kernels.Native("matmul.matmul", "product", widened(_with_bias), "matmul.few")
+_vectors = kernels.Native("matmul.few", "none", widened(_dot), "matmul.few")
+FEW = 1 << 10
+"""Multiplications that have a kernel of their own."""
 SMALL = 4096
 """Elements of a matrix up to which NumPy is asked at once."""
 
@@ -85,7 +88,7 @@ mv_.product()
 @operation(operands="x y", label="Dot", names="self tensor")
 def dot_(x: Any, y: Any) -> Any:
     """The sum of the products of two vectors."""
-    return np.asarray(widened(_dot)(x, y))
+    return np.asarray(_vectors(x, y))
 
 
 @dot_.gradient
@@ -99,7 +102,7 @@ dot_.product()
 @operation(operands="x y", label="Bmm", names="self mat2")
 def bmm_(x: Any, y: Any) -> Any:
     """Products of matrices over broadcast leading dimensions."""
-    return _stacked(x, y)
+    return stacked(x, y)
 
 
 @bmm_.gradient
@@ -119,26 +122,61 @@ def _rows(x: Any) -> Any:
     return x if len(shape) == 2 else x.reshape(math.prod(shape[:-1]), shape[-1])
 
 
+def _lead(x: Any) -> tuple[int, ...] | None:
+    """The order of the leading dimensions of an array in memory, if it lies there in another one, without gaps."""
+    if x.flags.c_contiguous or 0 in x.shape:
+        return None
+    lead = range(x.ndim - 1)
+    order = (*sorted(lead, key=lambda i: (-x.strides[i], -x.shape[i])), x.ndim - 1)
+    return order if x.transpose(order).flags.c_contiguous else None
+
+
+def _turned(order: Sequence[int]) -> tuple[int, ...]:
+    """The order that takes dimensions back from this one."""
+    return tuple([order.index(i) for i in range(len(order))])
+
+
+def _by_rows(product: Callable, x: Any, w: Any, *bias: Any) -> Any:
+    """A product with all vectors of the last dimension, which lies in memory as x does: so a batch whose first two
+    dimensions are exchanged is not copied."""
+    if x.ndim == 2:
+        return product(x, w.T, *bias)
+    order = _lead(x)
+    moved = x if order is None else x.transpose(order)
+    made = product(_rows(moved), w.T, *bias).reshape(*moved.shape[:-1], len(w))
+    return made if order is None else made.transpose(_turned(order))
+
+
 def _affine_rows(bias: Any, x: Any, w: Any) -> Any:
-    product = _affine(_rows(x), w.T, bias)
-    return product if x.ndim == 2 else product.reshape(*x.shape[:-1], len(w))
+    return _by_rows(_affine, x, w, bias)
 
 
 def _linear_rows(x: Any, w: Any) -> Any:
-    product = _matrices(_rows(x), w.T)
-    return product if x.ndim == 2 else product.reshape(*x.shape[:-1], len(w))
+    return _by_rows(_matrices, x, w)
 
 
 def _linear_back(g: Tensor, x: Tensor, w: Tensor, needs: Sequence[bool]) -> tuple:
     """The gradients towards x and w of x @ w.T; the first of `needs` counts for x."""
-    by_x = mm_(_rows(g), conjugate(w)) if needs[0] else None
-    if by_x is not None and x._array.ndim != 2:
-        by_x = by_x.reshape(x.shape)
-    return by_x, mm_(_rows(g).mT, conjugate(_rows(x))) if needs[1] else None
+    return _affine_back(g, x, w, (False, *needs))[1:]
 
 
 def _affine_back(g: Tensor, x: Tensor, w: Tensor, needs: Sequence[bool]) -> tuple:
-    return (_rows(g).sum(0) if needs[0] else None, *_linear_back(g, x, w, needs[1:]))
+    """The same with the bias before them."""
+    by_bias, by_x, by_w = needs
+    many = g._array.ndim != 2
+    order = _lead(g._array) if many else None
+    if order is not None:
+        g, x = g.permute(*order), x.permute(*order)  # type: ignore[attr-defined]
+    rows, shape = _rows(g), x.shape
+    back: Any = mm_(rows, conjugate(w)) if by_x else None
+    if many and by_x:
+        back = back.reshape(shape)
+        back = back if order is None else back.permute(*_turned(order))
+    return (
+        rows.sum(0) if by_bias else None,
+        back,
+        mm_(rows.mT, conjugate(_rows(x))) if by_w else None,
+    )
 
 
 def conjugate(x: Tensor) -> Any:
@@ -242,6 +280,10 @@ def _matmul(x: Tensor, y: Tensor, out: Tensor | None) -> Any:
     return _given(out, result)
 
 
+_VECTOR = {(2, 1): mv_, (1, 1): dot_}
+"""Products with a vector, by dimensions."""
+
+
 def _product(general: Callable) -> Callable:
     """The matrix product; what is no plain product of two matrices goes to `general`."""
 
@@ -264,16 +306,24 @@ def _product(general: Callable) -> Callable:
         try:
             kind = input._kind
             a, b = input._array, other._array
-            if (
-                a.ndim == 2 == b.ndim
-                and other._kind is kind
-                and out is None
-                and kind.compute is kind.numpy
-                and input._node is None
-                and other._node is None
+            if other._kind is not kind or out is not None:
+                return general(input, other, out)
+            dims = a.ndim, b.ndim
+            if dims == (2, 2):
+                if kind.compute is kind.numpy and input._node is None and other._node is None:
+                    few = a.size <= FEW and a.size * b.shape[1] <= FEW
+                    product = _matrices if few or a.size > SMALL else _dot  # none raises flags
+                    return handle.make(product(a, b), kind, None, [0], None)
+                if a.shape[1] == b.shape[0]:
+                    return mm_(input, other)
+            elif dims in _VECTOR and a.shape[-1:] == b.shape:
+                return _VECTOR[dims](input, other)
+            elif (
+                dims[0] == dims[1] > 2
+                and a.shape[-1] == b.shape[-2]
+                and a.shape[:-2] == b.shape[:-2]
             ):
-                array = a.dot(b) if a.size <= SMALL else _matrices(a, b)  # neither raises flags
-                return handle.make(array, kind, None, [0], None)
+                return bmm_(input, other)
         except (AttributeError, ValueError):
             pass
         return general(input, other, out)
@@ -324,8 +374,9 @@ def mm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
 
     Source: torch.mm
     """
-    _needs_dims("mm", (2, 2), input, mat2)
-    return _matmul(input, mat2, out)
+    if input._array.ndim != 2 or mat2._array.ndim != 2:
+        _needs_dims("mm", (2, 2), input, mat2)
+    return matmul(input, mat2) if out is None else _matmul(input, mat2, out)
 
 
 @public(method=True)
@@ -336,8 +387,9 @@ def mv(input: Tensor, vec: Tensor, *, out: Tensor | None = None) -> Tensor:
 
     Source: torch.mv
     """
-    _needs_dims("mv", (2, 1), input, vec)
-    return _matmul(input, vec, out)
+    if input._array.ndim != 2 or vec._array.ndim != 1:
+        _needs_dims("mv", (2, 1), input, vec)
+    return matmul(input, vec) if out is None else _matmul(input, vec, out)
 
 
 @public(method=True)
@@ -346,12 +398,16 @@ def dot(input: Tensor, tensor: Tensor, *, out: Tensor | None = None) -> Tensor:
 
     Source: torch.dot
     """
-    _needs_dims("dot: 1D tensors expected", (1, 1), input, tensor)
-    if input.shape != tensor.shape:
+    shape, other = input._array.shape, tensor._array.shape
+    if len(shape) != 1 or len(other) != 1:
+        _needs_dims("dot: 1D tensors expected", (1, 1), input, tensor)
+    if shape != other:
         raise RuntimeError(
             f"inconsistent tensor size, expected tensor {list(input.shape)} and src "
             f"{list(tensor.shape)} to have the same number of elements"
         )
+    if out is None and input._kind is tensor._kind:
+        return dot_(input, tensor)
     return _matmul(input, tensor, out)
 
 
@@ -361,7 +417,8 @@ def vdot(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
 
     Source: torch.vdot
     """
-    return dot(input.conj(), other, out=out)  # type: ignore[attr-defined]
+    first = conjugate(input)
+    return dot(first, other) if out is None else dot(first, other, out=out)
 
 
 @public(method=True)
@@ -372,6 +429,12 @@ def bmm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
 
     Source: torch.bmm
     """
+    try:
+        a, b = input._array.shape, mat2._array.shape
+        if len(a) == 3 == len(b) and a[0] == b[0] and a[2] == b[1] and out is None:
+            return bmm_(input, mat2)
+    except AttributeError:  # not a tensor: explained below
+        pass
     _needs_dims("batch1 must be a 3D tensor: bmm", (3, 3), input, mat2)
     if input.shape[0] != mat2.shape[0] or input.shape[2] != mat2.shape[1]:
         raise RuntimeError(
@@ -389,8 +452,10 @@ def outer(input: Tensor, vec2: Tensor, *, out: Tensor | None = None) -> Tensor:
 
     Source: torch.outer
     """
-    _needs_dims("outer: 1D tensors expected", (1, 1), input, vec2)
-    return _given(out, input[:, None] * vec2)  # type: ignore[index]
+    if input._array.ndim != 1 or vec2._array.ndim != 1:
+        _needs_dims("outer: 1D tensors expected", (1, 1), input, vec2)
+    result = input[:, None] * vec2  # type: ignore[index]
+    return result if out is None else _given(out, result)
 
 
 @public("nn.functional.linear")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import kernels
 from ...core.dtype import int64
 from ...core.result import named_result
 from ...core.tensor import Tensor, wrap
@@ -230,6 +231,31 @@ def _rank(s: Any, rtol: float) -> Any:
     return np.asarray((s > rtol * np.max(s, -1, keepdims=True, initial=0)).sum(-1))
 
 
+def _least(a: Any, b: Any, rtol: float) -> Any:
+    s = np.linalg.svd(a, compute_uv=False)
+    return lstsq_.compute(a, b, rtol), np.asarray(_rank(s, rtol), np.int64)
+
+
+_gelsy = kernels.Native("lapack.decomposing", "lstsq", _least)
+
+
+@operation(operands="a b", outputs="x rank", label="LinalgLstsq")
+def gelsy_(a: Any, b: Any, rtol: float) -> Any:
+    """The least-squares solutions of smallest norm, and ranks."""
+    return _gelsy(a, b, rtol)
+
+
+@gelsy_.gradient
+def _(g_x: Tensor | None, a: Tensor, b: Tensor, rtol: float, needs: tuple[bool, bool]) -> tuple:
+    return (None, None) if g_x is None else _lstsq_back(g_x, a, b, rtol, needs)
+
+
+def _lstsq_back(g: Tensor, a: Tensor, b: Tensor, rtol: float, needs: tuple[bool, bool]) -> tuple:
+    inverse = pinv_(a, None, rtol, False)
+    gb = inverse.mH @ g if needs[1] else None
+    return (pinv_rule(g @ b.mH, a, inverse) if needs[0] else None), gb
+
+
 @operation(operands="a b", label="LinalgLstsq")
 def lstsq_(a: Any, b: Any, rtol: float) -> Any:
     """The least-squares solutions of smallest norm."""
@@ -241,11 +267,7 @@ def lstsq_(a: Any, b: Any, rtol: float) -> Any:
     return np.matmul(np.conj(np.swapaxes(vh, -1, -2)), projected)
 
 
-@lstsq_.gradient
-def _(g: Tensor, a: Tensor, b: Tensor, rtol: float, needs: tuple[bool, bool]) -> tuple:
-    inverse = pinv_(a, None, rtol, False)
-    gb = inverse.mH @ g if needs[1] else None
-    return (pinv_rule(g @ b.mH, a, inverse) if needs[0] else None), gb
+lstsq_.gradient(_lstsq_back)
 
 
 DRIVERS = ("gels", "gelsy", "gelsd", "gelss")
@@ -288,8 +310,8 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
         B: Right-hand sides: matrices, or a vector for each matrix.
         rcond: Singular values up to this share of the largest count as zero. Default: max(m, n) eps.
         driver: LAPACK's routine: "gelsy" (default), "gelsd", "gelss", or "gels" for full rank. The
-            solution is computed from the singular values in every case; the driver decides which
-            of rank and singular_values are filled in.
+            solutions of all but "gelsy" are computed from the singular values; the driver decides
+            which of rank and singular_values are filled in.
 
     Returns:
         solution, residuals (sums of squares, where there are more equations than unknowns and
@@ -309,17 +331,21 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     rtol = max(m, n) * float(np.finfo(A._array.dtype).eps) if rcond is None else float(rcond)
     right = B.unsqueeze(-1) if vector else B
     A._kind.check_elements("linalg_lstsq")
+    if driver == "gelsy":
+        x, rank = gelsy_(A, right, rtol)
+        residuals = x.reshape(-1)[:0].abs()
+        values = A.new_empty(0).abs()
+        return Lstsq((x.squeeze(-1) if vector else x, residuals, rank, values))
     full = driver == "gels"
     x = lstsq_(A, right, 0.0 if full else rtol)
-    empty = A.new_empty(0)
     s = svdvals_(A.detach())
     counted = _rank(s._array, rtol)
     ranks = s._kind.with_dtype(int64)
     rank = wrap(counted.astype(np.int64) if not full else ranks.xp.empty(0, np.int64), ranks)
     residuals = x.reshape(-1)[:0].abs()
-    if m > n and driver != "gelsy" and (full or (counted == n).all()):
+    if m > n and (full or (counted == n).all()):
         gap = A @ x - right
         residuals = (gap.abs() if gap.dtype.is_complex else gap).square().sum(-2)
         residuals = residuals.squeeze(-1) if vector else residuals
-    values = s if driver in ("gelsd", "gelss") else empty.abs()
+    values = s if driver in ("gelsd", "gelss") else A.new_empty(0).abs()
     return Lstsq((x.squeeze(-1) if vector else x, residuals, rank, values))

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import kernels
 from ...core.result import named_result
 from ...core.tensor import Tensor
 from ...dispatch.registry import public
@@ -18,10 +19,17 @@ QR = named_result("linalg_qr", "Q R")
 Geqrf = named_result("geqrf", "a tau")
 
 
+def _decomposed(a: Any, mode: Any) -> Any:
+    return tuple(lapack.in_parts(lambda part: tuple(np.linalg.qr(part, mode)))(a))
+
+
+_qr = kernels.Native("lapack.decomposing", "qr", _decomposed)
+
+
 @operation(outputs="q r", label="LinalgQr")
 def qr_(a: Any, mode: Any) -> Any:
     """Q and R, reduced or complete."""
-    return tuple(lapack.in_parts(lambda part: tuple(np.linalg.qr(part, mode)))(a))
+    return _qr(a, mode)
 
 
 @qr_.gradient

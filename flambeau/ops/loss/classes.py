@@ -10,6 +10,12 @@ from ... import kernels
 from ...core.tensor import Tensor
 from ...dispatch.rule.rule_operation import operation
 
+
+def in_order(x: Any) -> Any:
+    """The array, or a copy of it whose elements lie in order."""
+    return kernels.array.copy.in_order(x)
+
+
 REDUCTIONS = {"none": 0, "mean": 1, "sum": 2}
 
 
@@ -19,7 +25,7 @@ REDUCTIONS = {"none": 0, "mean": 1, "sum": 2}
 )  # fmt: skip
 def picked(x: Any, target: Any, weight: Any, ignored: int, reduction: int) -> tuple[Any, Any]:
     """Minus the targets' scores (N, C, ...) by their weights, and the sum of the weights."""
-    return _pick(kernels.array.copy.in_order(x), target, weight, ignored, reduction)  # type: ignore[no-any-return]
+    return pick(in_order(x), target, weight, ignored, reduction)  # type: ignore[no-any-return]
 
 
 @picked.gradient
@@ -40,7 +46,7 @@ def picked_back(
     g: Any, target: Any, weight: Any, total: Any, shape: tuple[int, ...], ignored: int, reduction: int
 ) -> Any:  # fmt: skip
     """What arrived, at the targets' classes."""
-    g = kernels.array.copy.in_order(g)
+    g = in_order(g)
     return _pick_back(g, target, weight, total, shape, ignored, reduction)
 
 
@@ -55,7 +61,7 @@ def _(g: Tensor, target: Tensor, weight: Any, ignored: int, reduction: int) -> t
 )  # fmt: skip
 def weighed(x: Any, target: Any, weight: Any, ignored: int, reduction: int) -> tuple[Any, Any]:
     """The targets' losses by their weights, and the sum of the weights."""
-    return _weigh(kernels.array.copy.in_order(x), target, weight, ignored, reduction)  # type: ignore[no-any-return]
+    return _weigh(in_order(x), target, weight, ignored, reduction)  # type: ignore[no-any-return]
 
 
 @weighed.gradient
@@ -76,7 +82,7 @@ def weighed_back(
     g: Any, target: Any, weight: Any, total: Any, shape: tuple[int, ...], ignored: int, reduction: int
 ) -> Any:  # fmt: skip
     """What arrived, by the weights."""
-    g = kernels.array.copy.in_order(g)
+    g = in_order(g)
     return _weigh_back(g, target, weight, total, shape, ignored, reduction)
 
 
@@ -167,7 +173,7 @@ def _weighed_back(
 
 fitting = kernels.Native("nn.classes", "fitting", _fit)
 """1 where every target is one of the classes, 2 where some are ignored, 0 where one is neither."""
-_pick = kernels.Native("nn.classes", "picked", _picked)
+pick = kernels.Native("nn.classes", "picked", _picked)
 _pick_back = kernels.Native("nn.classes", "picked_back", _picked_back)
 _weigh = kernels.Native("nn.classes", "weighed", _weighed)
 _weigh_back = kernels.Native("nn.classes", "weighed_back", _weighed_back)

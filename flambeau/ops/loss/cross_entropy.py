@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from ...autograd.mode import mode
 from ...core import tensor as handle
 from ...core.device import CPU
 from ...core.dtype import FLOAT, int64, uint8
@@ -15,7 +16,7 @@ from ...formula import primitive as p
 from ...formula.expression import Expression, length, position
 from ..reduction.softmax import log_softmax
 from ..reduction.sum import sum
-from .classes import REDUCTIONS, fitting, out_of_bounds, picked, weighed
+from .classes import REDUCTIONS, fitting, in_order, out_of_bounds, pick, picked, weighed
 from .reduction import check_dtype, check_reduction, loss, reduced
 
 
@@ -178,13 +179,19 @@ def nll_loss(
     _check_layout("nll_loss", input, target, weight)
     check_reduction(reduction)
     how, classes_of = REDUCTIONS[reduction], _classes_of(input, target)
-    looks = input._kind.device is not CPU
+    kind, looks = input._kind, input._kind.device is not CPU
 
     def run(input: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
         if classes_of is not None:
             target = classes_of(target)
         if looks:
             _look(target, input._array.shape, ignore_index)
+        elif not mode.recording or (
+            input._node is None and (weight is None or weight._node is None)
+        ):
+            scales = None if weight is None else weight._array
+            found = pick(in_order(input._array), target._array, scales, ignore_index, how)[0]
+            return handle.make(found, kind, None, [0], None)
         if weight is not None and weight._node is not None:
             losses = picked(input, target, None, ignore_index, REDUCTIONS["none"])[0]
             return _by_learned_weights(losses, target, weight, ignore_index, reduction)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import kernels
 from ...core.dtype import INTEGER
 from ...core.tensor import Tensor, wrap
 from ...dispatch.registry import public
@@ -60,6 +61,12 @@ def ctc_(
     x: Any, targets: list[Any], lengths: tuple[int, ...], blank: int, zero_infinity: bool
 ) -> Any:
     """Minus the log probability of each target: x (time, batch, classes)."""
+    losses = _losses_map(x, targets, lengths, blank)
+    return np.where(np.isinf(losses), 0, losses) if zero_infinity else losses
+
+
+def _losses(x: Any, targets: list[Any], lengths: tuple[int, ...], blank: int) -> Any:
+    """The same with NumPy, where a target that no path leads to has an infinite loss."""
     losses = np.empty(x.shape[1], x.dtype)
     for n, (target, steps) in enumerate(zip(targets, lengths)):
         labels = _spaced(target, blank)
@@ -68,7 +75,10 @@ def ctc_(
             continue
         alpha, _ = _paths(x[:steps, n].astype(np.float64), labels, blank)
         losses[n] = -_joined(*alpha[-1, -2:])
-    return np.where(np.isinf(losses), 0, losses) if zero_infinity else losses
+    return losses
+
+
+_losses_map = kernels.Native("nn.ctc", "losses", _losses)
 
 
 @ctc_.gradient
@@ -93,6 +103,13 @@ def shares_(
     Its first term, which a softmax before cancels, makes each row sum to 0. As in PyTorch there is no
     second derivative, and NaN says that no path leads to a target, unless such are to count for nothing.
     """
+    return _shares_map(x, targets, lengths, blank, zero_infinity)
+
+
+def _shares(
+    x: Any, targets: list[Any], lengths: tuple[int, ...], blank: int, zero_infinity: bool
+) -> Any:
+    """The same with NumPy."""
     result = np.zeros_like(x)
     for n, (target, steps) in enumerate(zip(targets, lengths)):
         if not steps:
@@ -111,6 +128,9 @@ def shares_(
             share[np.isneginf(through)] = 0  # where a score is -inf itself, too
         result[:steps, n] = np.exp(scores) - share
     return result
+
+
+_shares_map = kernels.Native("nn.ctc", "shares", _shares)
 
 
 @public("ctc_loss", "nn.functional.ctc_loss")
@@ -190,8 +210,9 @@ def _check(x: Tensor, inputs: tuple[int, ...], sizes: tuple[int, ...], blank: in
 def _parted(targets: Any, sizes: tuple[int, ...], classes: int) -> list[Any]:
     """Each sequence's target."""
     parts = _cut(targets, sizes)
-    for part in parts:
-        bad = part[(part < 0) | (part >= classes)]
+    every = np.concatenate(parts) if parts else targets[:0]
+    if every.size and (every.min() < 0 or every.max() >= classes):
+        bad = every[(every < 0) | (every >= classes)]
         if bad.size:
             raise IndexError(
                 f"Target {int(bad[0])} is out of bounds: there are {classes} classes, 0 to {classes - 1}"

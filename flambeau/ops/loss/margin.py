@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ...core import tensor as handle
 from ...core.dtype import bool_
 from ...core.tensor import Tensor, wrap
 from ...core.twin import of_arrays
+from ...dispatch.decided import decided
+from ...dispatch.formula.formula_operation import Operand as operand
 from ...dispatch.formula.pointwise import pointwise
 from ...dispatch.formula.rowwise import rowwise
 from ...dispatch.registry import public
@@ -17,6 +20,7 @@ from ...formula import primitive as p
 from ...formula.expression import Expression, length, position
 from ..elementwise.activation import logsigmoid
 from ..elementwise.comparison import minimum, where
+from .classes import fitting
 from .reduction import check_classes, check_dtype, check_reduction, loss, reduced
 from .similarity import pairwise_distance
 
@@ -139,16 +143,22 @@ def _batch(input: Tensor, target: Tensor) -> None:
     names="input target weight",
 )
 def several_margins(
-    x: Expression, target: Expression, weight: Expression, margin: float = 1.0, square: bool = False
+    x: Expression,
+    target: Expression,
+    weight: operand = None,  # type: ignore[assignment]
+    margin: float = 1.0,
+    square: bool = False,
 ) -> Expression:
     """The mean over the other classes of max(0, margin - x[target] + x), or its square."""
     own = p.equal(position(), target)
     lack = margin - p.sum(p.where(own, x, 0.0)) + x
     short = p.where(p.logical_or(own, lack <= 0), 0.0, lack)
-    return weight * p.sum(p.square(short) if square else short) / length()
+    total = p.sum(p.square(short) if square else short)
+    return (total if weight is None else weight * total) / length()
 
 
-@loss()
+@loss("input target p margin weight size_average reduce reduction")
+@decided("input target weight")
 def multi_margin_loss(
     input: Tensor,
     target: Tensor,
@@ -156,7 +166,7 @@ def multi_margin_loss(
     margin: float = 1.0,
     weight: Tensor | None = None,
     reduction: str = "mean",
-) -> Tensor:
+) -> Any:
     """What the target's score lacks to exceed the others by the margin.
 
     Args:
@@ -178,55 +188,51 @@ def multi_margin_loss(
         raise ValueError(f"only p == 1 and p == 2 supported, got p={p}")
     if weight is not None and weight.ndim != 1:
         raise ValueError(f"weight must be one-dimensional, got {list(weight.shape)}")
-    rows = _rows_of_scores(input, target)
-    samples = rows.shape[0]
-    _check_margins(rows, target, weight)
-    index = target.reshape(samples)  # type: ignore[attr-defined]
-    scale = rows.new_ones(samples) if weight is None else weight[index]  # type: ignore[index, attr-defined]
-    losses = several_margins(
-        rows,
-        index.unsqueeze(-1),
-        scale.unsqueeze(-1),
-        dim=-1,
-        statics=(p == 2,),
-        parameters=(float(margin),),
-    )
-    if not target.ndim:
-        losses = losses.squeeze(0)
-    return reduced(losses, reduction, "MultiMarginLoss")
+    _check_scores(input, target, weight)
+    statics, numbers = (p == 2,), (float(margin),)
+
+    def run(input: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+        rows = input if input._array.ndim == 2 else input.reshape(1, input._array.size)  # type: ignore[attr-defined]
+        samples, classes = rows._array.shape
+        if not fitting(target._array, classes, 0):
+            raise RuntimeError(f"target out of range: classes are 0 to {classes - 1}")
+        places = handle.make(
+            target._array.reshape(samples, 1), target._kind, None, target._cell, None
+        )
+        scale = None if weight is None else weight[places]  # type: ignore[index]
+        formula = several_margins.fast[True, True, weight is not None]
+        losses = formula(rows, places, scale, statics, numbers, -1, False)
+        if not target._array.ndim:
+            losses = losses.squeeze(0)
+        return reduced(losses, reduction, "MultiMarginLoss")
+
+    return run
 
 
-def _rows_of_scores(input: Tensor, target: Tensor) -> Tensor:
-    """Scores (N, C), (C) or () as rows; as many as there are targets.
+def _check_scores(input: Tensor, target: Tensor, weight: Tensor | None) -> None:
+    """Scores are (N, C), (C) or (), and there are as many targets as rows.
 
     Raises:
-        RuntimeError: The shapes are others.
+        RuntimeError: The shapes or dtypes are others.
     """
     shape = list(input.shape)
     if len(shape) > 2 or 0 in shape[-1:]:
         raise RuntimeError(
             f"Expected non-empty vector or matrix with optional 0-dim batch size, but got: {shape}"
         )
-    rows = input if len(shape) == 2 else input.reshape(1, input._array.size)  # type: ignore[attr-defined]
-    if target.ndim > 1 or target._array.size != rows.shape[0]:
+    samples, classes = shape if len(shape) == 2 else (1, input._array.size)
+    if target.ndim > 1 or target._array.size != samples:
         raise RuntimeError(
             "multi_margin_loss: target tensor should be 1-D with size equal to the number of input "
-            f"samples (batch size). Expected target size [{rows.shape[0]}], but got {list(target.shape)}"
+            f"samples (batch size). Expected target size [{samples}], but got {list(target.shape)}"
         )
-    return rows
-
-
-def _check_margins(rows: Tensor, target: Tensor, weight: Tensor | None) -> None:
     check_classes("multi_margin_loss", target)
-    classes = rows.shape[-1]
     if weight is not None:
-        check_dtype("weight", weight, rows)
+        check_dtype("weight", weight, input)
         if weight._array.size != classes:
             raise RuntimeError(
                 f"inconsistent weight size, expected {classes} but got {list(weight.shape)}"
             )
-    if _has_others(target._array, 0, classes):
-        raise RuntimeError(f"target out of range: classes are 0 to {classes - 1}")
 
 
 @of_arrays

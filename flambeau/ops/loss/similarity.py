@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...core.dtype import FLOAT
 from ...core.tensor import Tensor
+from ...dispatch.formula.rowwise import rowwise
 from ...dispatch.registry import public
+from ...formula import primitive as p
+from ...formula import statistic
+from ...formula.expression import Expression
 from ..elementwise.division import quotient
 from ..reduction.norm import direction, vector_norm
 
@@ -14,6 +19,23 @@ def _at_least(length: Tensor, eps: float) -> Tensor:
     """Lengths, small ones raised to eps; the gradient does not see it."""
     held = length.detach()
     return length + (held.clamp_min(eps) - held)  # type: ignore[attr-defined, operator]
+
+
+@rowwise(label="CosineSimilarity", names="x1 x2 eps", unsupported="bool int complex")
+def cosine_(x: Expression, y: Expression, eps: float = 1e-8) -> Expression:
+    """The product of two rows' directions; the gradient does not see that short ones are raised to eps."""
+
+    def directed(x: Expression) -> Expression:
+        length = statistic.norm(x)
+        return x / (length + p.held(p.maximum(length, eps) - length))
+
+    return p.sum(directed(x) * directed(y))
+
+
+@rowwise(label="LinalgVectorNorm", names="x1 x2 eps", unsupported="bool int")
+def distance_(x: Expression, y: Expression, eps: float = 1e-6) -> Expression:
+    """The norm of x - y + eps of a row."""
+    return statistic.norm(x - y + eps)
 
 
 @public("cosine_similarity", "nn.functional.cosine_similarity")
@@ -32,12 +54,14 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
         >>> torch.cosine_similarity(torch.tensor([[1., 0.]]), torch.tensor([[1., 1.]]))
         tensor([0.7071])
     """
-    if x1.dtype.category < 2 or x2.dtype.category < 2:
+    if x1._kind.dtype.category < FLOAT or x2._kind.dtype.category < FLOAT:
         kinds = f"{x1.dtype} and {x2.dtype}"
         if max(x1.dtype.category, x2.dtype.category) < 2:
             raise RuntimeError(
                 f"expected common dtype to be floating point, yet common dtype is not: got {kinds}"
             )
+    if x1._kind is x2._kind and x1._kind.dtype.category == FLOAT and x1._array.size:
+        return cosine_.fast[True, True](x1, x2, (), (float(eps),), dim, False)  # type: ignore[no-any-return]
     a = x1 / _at_least(vector_norm(_as(x1, x2), 2, dim, True), eps)  # type: ignore[operator]
     b = x2 / _at_least(vector_norm(_as(x2, x1), 2, dim, True), eps)  # type: ignore[operator]
     return (a * b).sum(dim)
@@ -69,6 +93,8 @@ def pairwise_distance(
         >>> torch.pairwise_distance(torch.tensor([[0., 3.]]), torch.tensor([[4., 0.]]))
         tensor([5.])
     """
+    if p == 2 and x1._kind is x2._kind and x1._array.size and x2._array.size:
+        return distance_.fast[True, True](x1, x2, (), (float(eps),), -1, keepdim)  # type: ignore[no-any-return]
     return vector_norm(x1 - x2 + eps, p, -1, keepdim)  # type: ignore[operator]
 
 

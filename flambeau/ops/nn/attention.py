@@ -55,7 +55,7 @@ def scaled_dot_product_attention(
     if enable_gqa:
         key, value = (_spread_heads(x, query) for x in (key, value))
     factor = 1 / math.sqrt(max(query._array.shape[-1], 1)) if scale is None else scale
-    if _in_one_pass(query, key, value, attn_mask, dropout_p):
+    if _in_one_pass(query, key, value, attn_mask, dropout_p, is_causal):
         return attention_(query, key, value, attn_mask, float(factor), bool(is_causal))[0]
     scores = (query * factor) @ key.mT
     weights = _weights(scores, attn_mask, is_causal).to(query.dtype)  # a mask may be of float32
@@ -64,33 +64,42 @@ def scaled_dot_product_attention(
     return weights @ value
 
 
-SHORT = 64
-"""Keys and queries up to which whole products and a softmax are faster than one pass by blocks of as many."""
+SHORT, FEW_QUERIES = 64, 4
+"""Keys and queries up to which whole products and a softmax are faster than one pass by blocks of as many, and queries
+that are so for any keys; of half types they would be rounded on the way."""
+
+
+FEW = 1024
+"""Scores of all heads up to which one pass is faster again: it is one call."""
 
 
 def _in_one_pass(
-    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout: float
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout: float, causal: bool
 ) -> bool:
     """Shall it be one operation? Where the way is free, where that is faster.
 
     Raises:
         RuntimeError: No way is allowed, or none that can.
     """
-    if Allowed.usual and max(query._array.shape[-2], key._array.shape[-2]) <= SHORT:
-        return False
+    if Allowed.usual and not query._kind.dtype.is_reduced:
+        queries, keys = query._array.shape, key._array.shape
+        short = max(queries[-2], keys[-2]) <= SHORT and not causal
+        few = math.prod(queries[:-1]) * keys[-2] <= FEW
+        if (short or queries[-2] <= FEW_QUERIES) and not few:
+            return False
     able = not dropout and _fits_one_pass(query, key, value, mask)
     if Allowed.usual:
         return able
-    flash, math = (SDPBackend.FLASH_ATTENTION in Allowed.ways, SDPBackend.MATH in Allowed.ways)
-    if not (flash or math):
+    flash, whole = (SDPBackend.FLASH_ATTENTION in Allowed.ways, SDPBackend.MATH in Allowed.ways)
+    if not (flash or whole):
         raise RuntimeError(
             "No viable backend for scaled_dot_product_attention was found: on a CPU there are "
             "SDPBackend.FLASH_ATTENTION and SDPBackend.MATH, and sdpa_kernel allows neither."
         )
     if able and flash:
         before = Allowed.order.index
-        return not math or before(SDPBackend.FLASH_ATTENTION) < before(SDPBackend.MATH)
-    if not math:
+        return not whole or before(SDPBackend.FLASH_ATTENTION) < before(SDPBackend.MATH)
+    if not whole:
         raise RuntimeError(
             "No available kernel. Aborting execution: FLASH_ATTENTION takes no dropout, no mask that "
             "wants a gradient, and nothing that has to be broadcast; allow SDPBackend.MATH too."

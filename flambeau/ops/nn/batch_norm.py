@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from ...autograd.mode import no_grad
 from ...core.tensor import Tensor, wrap
+from ...dispatch.decided import decided
 from ...dispatch.formula.formula_operation import Operand as operand
 from ...dispatch.formula.pointwise import pointwise
 from ...dispatch.formula.rowwise import rowwise
@@ -20,6 +23,17 @@ from ..join.padding import pad
 from ..reduction.softmax import layer_norm_
 from ..reduction.variance import var_mean_
 from .moments import by_statistics, channels_last, group_standardized, standardized
+from .normalized import (
+    BATCH,
+    GROUP,
+    is_small,
+    moved,
+    normalizing,
+    normalizing_by,
+    small_batch_norm,
+    small_by_statistics,
+    small_group_norm,
+)
 
 
 @rowwise(label="NativeBatchNorm", reduced="weight bias", unsupported="bool int complex")
@@ -103,6 +117,27 @@ def _update_both(
         _update(running_var, means[1], momentum, count / (count - 1))
 
 
+def _move_both(
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    mean: Tensor,
+    var: Tensor,
+    count: int,
+    momentum: float,
+) -> None:
+    """The same, by a batch's own mean and variance of each channel."""
+    if (
+        running_mean is not None
+        and running_var is not None
+        and running_mean._node is None is running_var._node
+        and running_mean._base is None is running_var._base
+        and moved(running_mean, running_var, mean, var, float(momentum), count)
+    ):
+        return
+    _update(running_mean, mean, momentum)
+    _update(running_var, var, momentum, count / (count - 1))
+
+
 def _is_plain(input: Tensor, *values: Tensor | None) -> bool:
     """Does `standardized` serve these: arrays of NumPy of one kind, not empty?"""
     kind = input._kind
@@ -149,6 +184,8 @@ def _fixed(
                 "This input cannot have requires_grad True: detach() it"
             )
     _check_dims("batch_norm", input)
+    if is_small(input, mean, var, weight, bias):
+        return small_by_statistics(input, weight, bias, mean, var, float(eps))[0]  # type: ignore[no-any-return]
     if _in_rows(input, mean, var, weight, bias):
         return by_statistics(input, weight, bias, mean, var, float(eps))
     ndim = input.ndim
@@ -172,6 +209,7 @@ def rescaled(
 
 
 @public("nn.functional.batch_norm")
+@decided
 def batch_norm(
     input: Tensor,
     running_mean: Tensor | None,
@@ -181,7 +219,7 @@ def batch_norm(
     training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-5,
-) -> Tensor:
+) -> Any:
     """Each channel (dimension 1) less its mean, by its standard deviation, times weight plus bias.
 
     Args:
@@ -200,19 +238,73 @@ def batch_norm(
     Source: torch.nn.functional.batch_norm; Ioffe and Szegedy (2015)
     """
     if _is_nothing(input):
-        return input.clone()  # type: ignore[attr-defined]
+        return lambda input, *rest: input.clone()
     _check_channels(
         input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias
     )
     if not training:
-        return _fixed(input, running_mean, running_var, weight, bias, eps)
+        return _by_running_statistics(input, running_mean, running_var, weight, bias, float(eps))
     _check_dims("batch_norm", input)
-    ndim = input.ndim
     if input._array.size == input.shape[1]:
         raise ValueError(
             f"Expected more than 1 value per channel when training, got input size {input.shape}"
         )
-    count = input._array.size // input._array.shape[1]
+    if not is_small(input, weight, bias):
+        return lambda x, mean, var, weight, bias: _of_batch(
+            x, mean, var, weight, bias, momentum, eps
+        )
+    channels = input._array.shape[1]
+    count, spare = input._array.size // channels, float(eps)
+    normalize = normalizing(small_batch_norm, input, BATCH, channels, spare)
+
+    def run(
+        input: Tensor,
+        running_mean: Tensor | None,
+        running_var: Tensor | None,
+        weight: Tensor | None,
+        bias: Tensor | None,
+    ) -> Tensor:
+        y, mean, var = normalize(input, weight, bias)
+        if running_mean is not None or running_var is not None:
+            _move_both(running_mean, running_var, mean, var, count, momentum)
+        return y  # type: ignore[no-any-return]
+
+    return run
+
+
+def _by_running_statistics(
+    input: Tensor, mean: Tensor | None, var: Tensor | None, weight: Any, bias: Any, eps: float
+) -> Callable[..., Tensor]:
+    """What computes for operands like these in evaluation."""
+
+    def general(
+        input: Tensor, mean: Tensor | None, var: Tensor | None, weight: Any, bias: Any
+    ) -> Tensor:
+        return _fixed(input, mean, var, weight, bias, eps)
+
+    if mean is None or var is None or not is_small(input, mean, var, weight, bias):
+        return general
+    given = normalizing_by(input, eps)
+
+    def run(input: Tensor, mean: Tensor, var: Tensor, weight: Any, bias: Any) -> Tensor:
+        if mean._node is not None or var._node is not None:
+            return general(input, mean, var, weight, bias)
+        return given(input, weight, bias, mean, var)  # type: ignore[no-any-return]
+
+    return run
+
+
+def _of_batch(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    momentum: float,
+    eps: float,
+) -> Tensor:
+    """By the batch's own statistics, which enter the running ones."""
+    ndim, count = input.ndim, input._array.size // input._array.shape[1]
     if _in_rows(input, weight, bias):
         y, mean, _, deviation = standardized(
             input, weight, bias, 0, input._array.shape[1], float(eps)
@@ -266,6 +358,9 @@ def instance_norm(
     if not use_input_stats:
         return _fixed(input, running_mean, running_var, weight, bias, eps)
     ndim = input.ndim
+    if is_small(input, weight, bias) and running_mean is None and running_var is None:
+        channels = input._array.shape[1]
+        return small_batch_norm(input, weight, bias, GROUP, channels, float(eps))[0]  # type: ignore[no-any-return]
     if _in_rows(input, weight, bias):
         y, mean, _, deviation = standardized(
             input, weight, bias, 2, input._array.shape[1], float(eps)
@@ -284,13 +379,14 @@ def instance_norm(
 
 
 @public("group_norm", "nn.functional.group_norm")
+@decided("input weight bias")
 def group_norm(
     input: Tensor,
     num_groups: int,
     weight: Tensor | None = None,
     bias: Tensor | None = None,
     eps: float = 1e-5,
-) -> Tensor:
+) -> Any:
     """Groups of channels less their mean, by their standard deviation, times weight plus bias.
 
     Args:
@@ -316,7 +412,18 @@ def group_norm(
         )
     _check_channels(input, weight=weight, bias=bias)
     if not input._array.size:
-        return input.clone()  # type: ignore[attr-defined]
+        return lambda input, *rest: input.clone()
+    spare = float(eps)
+    if is_small(input, weight, bias):
+        normalize = normalizing(small_group_norm, input, GROUP, num_groups, spare)
+        return lambda *given: normalize(*given)[0]
+    return lambda x, weight, bias: _of_groups(x, weight, bias, num_groups, spare)
+
+
+def _of_groups(
+    input: Tensor, weight: Tensor | None, bias: Tensor | None, num_groups: int, eps: float
+) -> Tensor:
+    shape = input.shape
     if input._array.size > shape[0] * shape[1] and _is_plain(input, weight, bias):
         return group_standardized(input, weight, bias, 2, num_groups, float(eps))[0]
     groups = input.reshape(shape[0], num_groups, -1)  # type: ignore[attr-defined]

@@ -14,6 +14,7 @@ from ...core.dtype import BY_NUMPY, int64
 from ...core.sparse import of_coordinates
 from ...core.tensor import Tensor, wrap, wrap_numpy
 from ...core.twin import of_arrays
+from ...dispatch.decided import decided
 from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
 from ...kernels.gather.plan import Unsigned
@@ -21,10 +22,17 @@ from ..join.padding import returned, taken
 from . import bag
 
 
+def _picked(w: Any, index: Any) -> Any:
+    if index.ndim == 1:
+        return kernels.gather.indexed.take(w, Unsigned((index,)))
+    flat = kernels.gather.indexed.take(w, Unsigned((index.reshape(-1),)))
+    return flat.reshape(*index.shape, *w.shape[1:])
+
+
 @operation(operands="w index", label="Embedding")
 def rows(w: Any, index: Any, padding: int | None, by_count: bool) -> Any:
     """Rows of a table."""
-    return kernels.gather.indexed.take(w, Unsigned((index,)))
+    return _picked(w, index)
 
 
 @rows.gradient
@@ -37,7 +45,7 @@ def _(
 @operation(operands="w index", label="Embedding")
 def sparse_rows(w: Any, index: Any, padding: int | None, by_count: bool) -> Any:
     """`rows`, whose gradient is sparse: it has the rows that were picked."""
-    return kernels.gather.indexed.take(w, Unsigned((index,)))
+    return _picked(w, index)
 
 
 @sparse_rows.gradient
@@ -62,7 +70,8 @@ def put_rows(
 ) -> Any:
     """A table with `g` added at its rows, over how often each was met if `by_count`; nothing at the
     padding row."""
-    table = kernels.gather.indexed.spread(shape, (index,), g)
+    flat = (index, g) if index.ndim == 1 else (index.reshape(-1), g.reshape(-1, *shape[1:]))
+    table = kernels.gather.indexed.spread(shape, flat[:1], flat[1])
     if by_count:
         met, counts = np.unique(index, return_counts=True)
         table[met] /= counts[:, None].astype(g.dtype)
@@ -150,6 +159,7 @@ def _shrink(table: Any, index: Any, max_norm: float, norm_type: float) -> bool:
 
 
 @public("nn.functional.embedding")
+@decided
 def embedding(
     input: Tensor,
     weight: Tensor,
@@ -158,7 +168,7 @@ def embedding(
     norm_type: float = 2.0,
     scale_grad_by_freq: bool = False,
     sparse: bool = False,
-) -> Tensor:
+) -> Any:
     """Rows of `weight` at the indices.
 
     Args:
@@ -185,14 +195,18 @@ def embedding(
     if weight.ndim != 2:
         raise RuntimeError(f"'weight' must be 2-D, not of shape {list(weight.shape)}")
     _check(input, weight)
-    padding = _padding(padding_idx, weight)
-    if max_norm is not None:
-        _check_range(input, weight)
-        renormalize(weight, input._array, max_norm, norm_type)
-    try:
-        return (sparse_rows if sparse else rows)(weight, input, padding, scale_grad_by_freq)
-    except IndexError as error:
-        raise (_wrong(input, weight) or error) from None
+    padding, pick = _padding(padding_idx, weight), sparse_rows if sparse else rows
+
+    def run(input: Tensor, weight: Tensor) -> Tensor:
+        if max_norm is not None:
+            _check_range(input, weight)
+            renormalize(weight, input._array, max_norm, norm_type)
+        try:
+            return pick(weight, input, padding, scale_grad_by_freq)  # type: ignore[no-any-return]
+        except IndexError as error:
+            raise (_wrong(input, weight) or error) from None
+
+    return run
 
 
 @public("embedding")

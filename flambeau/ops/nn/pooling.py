@@ -5,14 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import lru_cache
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from ... import kernels
+from ...autograd.mode import mode
+from ...core import tensor as handle
+from ...core.device import CPU
 from ...core.dtype import BY_NUMPY
 from ...core.memory import set_writable
 from ...core.tensor import Tensor
+from ...dispatch.decided import decided
 from ...dispatch.registry import NAMESPACES, public
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.write import write_out
@@ -237,7 +242,7 @@ def check_dims(name: str, input: Tensor, n: int) -> None:
 def _max_pool(n: int) -> None:
     name = f"max_pool{_ONE[n - 1]}"
 
-    def with_indices(
+    def both(
         input: Tensor,
         kernel_size: Any,
         stride: Any = None,
@@ -245,13 +250,13 @@ def _max_pool(n: int) -> None:
         dilation: Any = 1,
         ceil_mode: bool = False,
         return_indices: bool = False,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
         window, counts = pool_window(
             name, input, n, kernel_size, stride, padding, dilation, ceil_mode
         )
-        return largest(input, window, counts)
+        return lambda input: largest(input, window, counts)  # type: ignore[no-any-return]
 
-    def function(
+    def one_or_both(
         input: Tensor,
         kernel_size: Any,
         stride: Any = None,
@@ -259,9 +264,25 @@ def _max_pool(n: int) -> None:
         dilation: Any = 1,
         ceil_mode: bool = False,
         return_indices: bool = False,
-    ) -> Any:
-        result = with_indices(input, kernel_size, stride, padding, dilation, ceil_mode)
-        return result if return_indices else result[0]
+    ) -> Callable[[Tensor], Any]:
+        window, counts = pool_window(
+            name, input, n, kernel_size, stride, padding, dilation, ceil_mode
+        )
+        if return_indices:
+            return lambda input: largest(input, window, counts)
+        plan = plan_of("maxima", input, counts, window)
+        if plan is None:
+            return lambda input: largest(input, window, counts)[0]
+        kind = input._kind
+
+        def run(input: Tensor) -> Tensor:
+            if input._node is not None and mode.recording:
+                return largest(input, window, counts)[0]  # type: ignore[no-any-return]
+            return handle.make(plan(input._array)[0], kind, None, [0], None)
+
+        return run
+
+    with_indices, function = decided(both), decided(one_or_both)
 
     _published(name, function, f"The largest element of each window, over {n} dimensions.")
     _published(f"{name}_with_indices", with_indices, f"`{name}` and where the maxima are.")
@@ -270,6 +291,14 @@ def _max_pool(n: int) -> None:
         public("max_pool1d_with_indices")(with_indices)
     else:
         public(name)(function)
+
+
+def plan_of(name: str, input: Tensor, *facts: Any) -> Callable | None:
+    """What the kernels of `pooling` make of arrays like this one, where they serve them."""
+    if input._kind.device is not CPU or input.__class__ is not Tensor or not kernels.enabled():
+        return None
+    plans = getattr(import_module("flambeau.kernels.nn.pooling"), name)
+    return plans(input._array.dtype, input._array.shape, *facts)  # type: ignore[no-any-return]
 
 
 _ARGS = """
@@ -376,6 +405,21 @@ def _avg_pool(n: int) -> None:
         *,
         out: Tensor | None = None,
     ) -> Tensor:
+        result = mean(
+            input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+        )
+        return result if out is None else write_out(out, result, name)  # type: ignore[no-any-return]
+
+    @decided
+    def mean(
+        input: Tensor,
+        kernel_size: Any,
+        stride: Any,
+        padding: Any,
+        ceil_mode: bool,
+        count_include_pad: bool,
+        divisor_override: int | None,
+    ) -> Callable[[Tensor], Tensor]:
         window, counts = pool_window(name, input, n, kernel_size, stride, padding, 1, ceil_mode)
         if divisor_override is None:
             sizes = input._array.shape[-n:]
@@ -384,11 +428,19 @@ def _avg_pool(n: int) -> None:
             raise RuntimeError("divisor must be not zero")
         else:
             divisor = np.asarray(divisor_override)
-        result = averaged(input, window, counts, divisor)
-        return result if out is None else write_out(out, result, name)
+        plan, kind = plan_of("means", input, counts, window), input._kind
+        if plan is None:
+            return lambda input: averaged(input, window, counts, divisor)  # type: ignore[no-any-return]
+        divisor = np.ascontiguousarray(np.broadcast_to(divisor, counts), kind.numpy)
+
+        def run(input: Tensor) -> Tensor:
+            if input._node is not None and mode.recording:
+                return averaged(input, window, counts, divisor)  # type: ignore[no-any-return]
+            return handle.make(plan(input._array, divisor), kind, None, [0], None)
+
+        return run
 
     if n == 1:
-        full = function
 
         def function(  # type: ignore[misc]
             input: Tensor,
@@ -398,7 +450,7 @@ def _avg_pool(n: int) -> None:
             ceil_mode: bool = False,
             count_include_pad: bool = True,
         ) -> Tensor:
-            return full(input, kernel_size, stride, padding, ceil_mode, count_include_pad)
+            return mean(input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)  # type: ignore[no-any-return]
 
         public(name)(function)
     _published(name, function, f"The mean of each window, over {n} dimensions.")

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from ... import kernels
+from ...autograd.mode import mode
+from ...core import tensor as handle
 from ...core.tensor import Tensor
 from ...core.twin import around, host
+from ...dispatch.decided import decided
 from ...dispatch.registry import NAMESPACES, public
 from ...dispatch.rule.rule_operation import operation
-from .pooling import at_places, spread, unpooled
+from ..reduction.sum import mean
+from .pooling import at_places, plan_of, spread, unpooled
 from .taps import Taps, mapped, stretches
 from .window import numbers, place_of_largest
 
@@ -102,16 +107,26 @@ def _(g: Tensor, counts: tuple[int, ...]) -> Tensor:
 def _adaptive_avg(n: int) -> None:
     name = f"adaptive_avg_pool{n}d"
 
-    def function(input: Tensor, output_size: Any) -> Tensor:
+    @decided
+    def function(input: Tensor, output_size: Any) -> Callable[[Tensor], Tensor]:
         sizes = _sizes(name, input, output_size, n)
         if sizes == (1,) * n:
-            return input.mean(tuple(range(-n, 0)), True)
+            dims = tuple(range(-n, 0))
+            return lambda input: mean(input, dims, True)  # type: ignore[no-any-return]
         _check_filled(name, input)
         own = tuple(input.shape[-n:])
         if input._array.size and min(sizes) and all(m % k == 0 for m, k in zip(own, sizes)):
             kernel = tuple(m // k for m, k in zip(own, sizes))
-            return NAMESPACES["nn.functional"][f"avg_pool{n}d"](input, kernel)
-        return mean_of_parts(input, sizes)
+            pool = NAMESPACES["nn.functional"][f"avg_pool{n}d"]
+            return lambda input: pool(input, kernel)
+        plan, kind = plan_of("means_of_parts", input, sizes), input._kind
+
+        def run(input: Tensor) -> Tensor:
+            if plan is None or (input._node is not None and mode.recording):
+                return mean_of_parts(input, sizes)  # type: ignore[no-any-return]
+            return handle.make(plan(input._array), kind, None, [0], None)
+
+        return run
 
     _published(name, function, f"The means of the parts that {n} dimensions are cut into.")
     if n == 1:
@@ -175,16 +190,30 @@ def _(g_values: Tensor, places: Tensor, shape_x: tuple[int, ...], counts: tuple[
 def _adaptive_max(n: int) -> None:
     name = f"adaptive_max_pool{n}d"
 
+    @decided
     def with_indices(
         input: Tensor, output_size: Any, return_indices: bool = False
-    ) -> tuple[Tensor, Tensor]:
+    ) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
         sizes = _sizes(name, input, output_size, n)
         _check_filled(name, input)
-        return largest_of_parts(input, sizes)
+        return lambda input: largest_of_parts(input, sizes)  # type: ignore[no-any-return]
 
-    def function(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
-        result = with_indices(input, output_size)
-        return result if return_indices else result[0]
+    @decided
+    def function(
+        input: Tensor, output_size: Any, return_indices: bool = False
+    ) -> Callable[[Tensor], Any]:
+        sizes = _sizes(name, input, output_size, n)
+        _check_filled(name, input)
+        if return_indices:
+            return lambda input: largest_of_parts(input, sizes)
+        plan, kind = plan_of("maxima", input, sizes, None), input._kind
+
+        def run(input: Tensor) -> Tensor:
+            if plan is None or (input._node is not None and mode.recording):
+                return largest_of_parts(input, sizes)[0]  # type: ignore[no-any-return]
+            return handle.make(plan(input._array)[0], kind, None, [0], None)
+
+        return run
 
     _published(name, function, f"The maxima of the parts that {n} dimensions are cut into.")
     _published(f"{name}_with_indices", with_indices, f"`{name}` and where the maxima are.")

@@ -230,7 +230,9 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
 
 
 def _bincount(index: Any, bins: int, weights: Any) -> Any:
-    return np.bincount(index.copy(), weights, bins)  # others may write to it, which NumPy does not expect
+    return np.bincount(
+        index.copy(), weights, bins
+    )  # others may write to it, which NumPy does not expect
 
 
 _count = kernels.Native("array.bins", "counted", _bincount)

@@ -6,6 +6,7 @@ import math
 from importlib import import_module
 from typing import Any
 
+from ...core.dtype import FLOAT
 from ...core.tensor import Tensor
 from ...dispatch.formula.rowwise import rowwise, wrap_dims
 from ...dispatch.registry import public
@@ -104,12 +105,19 @@ def vector_norm(
             f"linalg_vector_norm(): argument 'ord' (position 2) must be Number, not str: {ord!r}; "
             "matrix norms have names"
         )
-    _check(x, float(ord), dim, dtype)
-    options: dict[str, Any] = {"dim": dim, "keepdim": keepdim, "dtype": dtype, "out": out}
-    named = {2: norm2_, 1: norm1_, 0: norm0_, math.inf: norm_inf_, -math.inf: norm_ninf_}.get(
-        float(ord)
-    )
-    return named(x, **options) if named else normp_(x, parameters=(float(ord),), **options)
+    if dtype is not None or x._kind.dtype.category < FLOAT or not x._array.size:
+        _check(x, float(ord), dim, dtype)
+    named = _NAMED.get(ord)
+    if named is not None:
+        return named.over(x, dim, keepdim, dtype, out)  # type: ignore[no-any-return]
+    if dtype is None and out is None:
+        return normp_.fast[True,](x, (), (float(ord),), dim, keepdim)  # type: ignore[no-any-return]
+    return normp_(x, parameters=(float(ord),), dim=dim, keepdim=keepdim, dtype=dtype, out=out)
+
+
+_NAMED: dict[float, Any] = {
+    2: norm2_, 1: norm1_, 0: norm0_, math.inf: norm_inf_, -math.inf: norm_ninf_,
+}  # fmt: skip
 
 
 @public(method=True)
@@ -138,7 +146,8 @@ def norm(
         return matrix_norm(
             input, "nuc", (-2, -1) if dim is None else dim, keepdim, dtype=dtype, out=out
         )
-    return vector_norm(input, 2 if p in (None, "fro") else p, dim, keepdim, dtype=dtype, out=out)
+    order = 2 if p.__class__ is not int and p in (None, "fro") else p
+    return vector_norm(input, order, dim, keepdim, dtype=dtype, out=out)
 
 
 @public("nuclear_norm", out=True, tensors="input")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
+from ...core.device import CPU
 from ...core.dtype import bool_, int64
 from ...core.tensor import Tensor, wrap, wrap_dim
 from ...dispatch.formula.pointwise import pointwise
@@ -14,6 +16,7 @@ from ...dispatch.write import write_out
 from ...formula import primitive as p
 from ...formula.expression import Expression
 from ..create.data import tensor
+from ..elementwise.comparison import where
 from ..index.scatter import gather
 from .selection import nan_count
 from .sort import sort
@@ -69,6 +72,8 @@ def _quantile(
 ) -> Tensor:
     wanted = _checked(input, q, way)
     ndim, at = input._array.ndim, 0 if dim is None else wrap_dim(dim, input._array.ndim)
+    if way == "linear" and not (ignore or isinstance(q, Tensor)) and input._kind.device is CPU:
+        return _at_share(input, float(q), None if dim is None or not ndim else at, keepdim)
     x = input.reshape(-1) if dim is None or not ndim else input.movedim(at, -1)
     rows = sort(x, -1).values
     size, lost = rows._array.shape[-1], nan_count(rows._array, rows._array.ndim - 1)
@@ -97,6 +102,26 @@ def _quantile(
         if not ndim:
             result = result.reshape((len(result),))
     return result if wanted._array.ndim else result.squeeze(0)
+
+
+def _at_share(input: Tensor, q: float, dim: int | None, keepdim: bool) -> Tensor:
+    """One linear quantile: two elements of each row, and nan where a row has one."""
+    x, at = (input.reshape(-1), 0) if dim is None else (input, dim)  # type: ignore[attr-defined]
+    rows = sort(x, at).values
+    size, one = rows._array.shape[at], rows._array.dtype.type
+    rank = one(q) * one(size - 1)
+    low, high = int(rank), math.ceil(rank)
+    below = rows.select(at, low)
+    result = below if low == high else between(below, rows.select(at, high), float(rank - low))
+    last = rows._array.take(size - 1, at)
+    if (last != last).any():  # nan is sorted to the end
+        lost = wrap(last != last, rows._kind.with_dtype(bool_))
+        result = where(lost, rows.select(at, size - 1), result)
+    elif result is below:
+        result = below.clone()
+    if not keepdim:
+        return result  # type: ignore[no-any-return]
+    return result.reshape((1,) * input._array.ndim) if dim is None else result.unsqueeze(dim)  # type: ignore[no-any-return]
 
 
 def _form(name: str, ignore: bool) -> None:

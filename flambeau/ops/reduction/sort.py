@@ -18,6 +18,8 @@ from ...dispatch.write import write_out
 from .selection import in_order, middle, most_frequent, nan_count, selection, sortable
 
 Sorted: Any = named_result("sort", "values indices")
+FEW = 64
+"""Elements up to which it is quicker to sort them than to look for the middle."""
 TopK: Any = named_result("topk", "values indices")
 
 
@@ -244,6 +246,13 @@ def _(g: Tensor, x: Tensor, y: Tensor) -> Tensor:
     return mask * (g / mask.sum())
 
 
+def _median_of_all(input: Tensor, ignore: bool) -> Tensor:
+    array = input._array
+    if 0 < array.size <= FEW and input._node is None:
+        return wrap(middle(array.reshape(-1), 0, ignore, True)[0], input._kind)
+    return median_(input, ignore)  # type: ignore[no-any-return]
+
+
 def _median(name: str, ignore: bool, run: Any) -> Any:
     made: Any = named_result(name, "values indices")
 
@@ -252,7 +261,7 @@ def _median(name: str, ignore: bool, run: Any) -> Any:
     ) -> Any:
         if dim is None:
             _numbers("median", input)
-            value = median_(input, ignore)
+            value = _median_of_all(input, ignore)
             return value if out is None else write_out(out, value, name)
         x, at = located(input, dim)
         if x._array.size or x._array.shape[at] == 0:

@@ -14,13 +14,13 @@ from ...core.promotion import promote_types
 from ...core.tensor import Tensor, wrap, wrap_dim
 from ...dispatch.registry import public
 from ...dispatch.write import write_out
-from .selection import sortable
+from .selection import in_order, sortable
 
 
 def _results(
     values: Any, inverse: Any, counts: Any, input: Tensor, wants: tuple[bool, bool]
 ) -> Any:
-    kind = kind_of(int64, input.device)
+    kind = input._kind.with_dtype(int64)
     parts = [wrap(np.asarray(values, input._kind.numpy), input._kind)]
     if wants[0]:
         parts.append(wrap(np.asarray(inverse, np.int64), kind))
@@ -71,8 +71,7 @@ def unique(
         raise NotImplementedError(f'"unique" not implemented for {input.dtype.legacy!r}')
     if dim is None:
         flat = input._array.reshape(-1)
-        ranks = kernels.array.sort.order(flat, 0)
-        ordered = kernels.gather.indexed.take(flat, (ranks,))
+        ordered, ranks = in_order(flat, 0, 0, len(flat), False)
         begins = _begins(ordered)
         inverse = _inverse(ranks, begins).reshape(input._array.shape) if return_inverse else None
         counts = _lengths(begins) if return_counts else None

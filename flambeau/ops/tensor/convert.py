@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
+from ... import kernels
 from ...autograd.mode import mode
 from ...core import tensor as handle
 from ...core.accelerator import accelerator
@@ -34,6 +37,9 @@ def to_copy(x: Any, target: Any, format: Any = None) -> Any:
         raise NotImplementedError(
             "to(): quantised elements need a scale: use torch.quantize_per_tensor(x, scale, zero_point, dtype)"
         )
+    found = _by_kernel(x, target, format)
+    if found is not None:
+        return found
     x = convertible(x, target)
     if format is None and x.size <= _FEW and x.flags.forc:
         return x.astype(target)
@@ -45,6 +51,24 @@ def _(g: Tensor) -> Tensor:
     return g  # the engine casts it back
 
 
+@operation(label="ToCopy")
+def known_copy(x: Any, values: Any) -> Any:
+    """The values in another dtype, which somebody has kept (see `amp.cast`); nobody may write to them."""
+    return values
+
+
+@known_copy.gradient
+def _(g: Tensor) -> Tensor:
+    return g
+
+
+def _by_kernel(x: Any, target: Any, format: Any) -> Any:
+    """The values by machine code; None where there is none, or where dimensions of size 1 have strides to be kept."""
+    if x.__class__ is not np.ndarray or format is not None or 1 in x.shape or not kernels.enabled():
+        return None
+    return kernels.loops.convert.converted(x, target)
+
+
 _FEW = 4096
 """Elements up to which NumPy copies without further question."""
 
@@ -54,7 +78,8 @@ def clone_(x: Any, format: Any = None) -> Any:
     """A copy."""
     if format is None and x.size <= _FEW and x.flags.forc:
         return x.copy(order="K")
-    return copy_of(x, x.dtype, format)
+    found = _by_kernel(x, x.dtype, format)
+    return copy_of(x, x.dtype, format) if found is None else found
 
 
 @clone_.gradient
@@ -131,7 +156,7 @@ def to(
     """
     plain = not (dtype or device or copy or memory_format)
     if plain and len(args) == 1 and args[0].__class__ is _dtype:  # the usual call
-        return self if args[0] is self._kind.dtype else to_copy(self, args[0].numpy)
+        return self if args[0] is self._kind.dtype else _in_dtype(self, args[0])
     if plain and args in _ON_CPU and self._kind.device is CPU:
         return self
     if args:
@@ -141,6 +166,15 @@ def to(
     if dtype is not None and dtype.__class__ is not _dtype:
         dtype = _dtype_of(dtype, args or (dtype,))
     return converted(self, dtype, device, non_blocking, copy, memory_format)
+
+
+def _in_dtype(x: Tensor, target: _dtype) -> Tensor:
+    """The values in another dtype: straight through the kernel where nothing is recorded."""
+    if x._node is None or not mode.recording:
+        array = _by_kernel(x._array, target.numpy, None)
+        if array is not None:
+            return handle.make(array, x._kind.with_dtype(target), None, [0], None)
+    return to_copy(x, target.numpy)
 
 
 def _sorted_out(args: tuple, dtype: Any, device: Any, non_blocking: Any, copy: Any) -> tuple:
@@ -258,7 +292,7 @@ def _conversion(name: str, target: Any) -> None:
         if memory_format is not None:
             check_memory_format(name, memory_format, self._array.ndim)
             return converted(self, target, memory_format=memory_format)
-        return self if self._kind.dtype is target else to_copy(self, target.numpy)
+        return self if self._kind.dtype is target else _in_dtype(self, target)
 
     convert.__name__ = convert.__qualname__ = name
     convert.__doc__ = f"The values as {target}.\n\n    Source: torch.Tensor.{name}\n    "

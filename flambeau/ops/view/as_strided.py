@@ -9,11 +9,12 @@ import numpy as np
 
 from ... import kernels
 from ..._caller import warn
+from ...core import tensor as handle
 from ...core.dtype import BY_NUMPY
 from ...core.layout import check_memory_format, contiguous_format, copy_of, preserve_format
 from ...core.layout import is_contiguous as is_laid_out
-from ...core.limit import EXCEEDED, reworded
-from ...core.memory import may_overlap
+from ...core.limit import EXCEEDED, MAX_DIMS, reworded
+from ...core.memory import may_overlap, owner
 from ...core.tensor import Tensor, element_strides, register, wrap
 from ...core.unset import left
 from ...dispatch.registry import method, public
@@ -82,6 +83,15 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
                 [1, 2],
                 [2, 3]])
     """
+    own_array = input._array
+    if storage_offset is None and input._node is None and own_array.__class__ is np.ndarray:
+        root = owner(own_array)
+        whole = root.nbytes == own_array.nbytes and root.flags.c_contiguous
+        if whole and own_array.flags.c_contiguous:
+            shape, steps, _ = checked_place(own_array.reshape(-1), size, stride, 0)
+            if 0 not in shape and len(shape) < MAX_DIMS and math.prod(shape) < 1 << 31:
+                places = tuple([n * own_array.itemsize for n in steps])
+                return handle.wrap_view(strided_view(own_array, shape, places), input)
     own = input._array.shape, element_strides(input._array), input.storage_offset()
     flat = storage_of(input)
     wanted = checked_place(flat, size, stride, own[2] if storage_offset is None else storage_offset)

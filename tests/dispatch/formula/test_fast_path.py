@@ -154,3 +154,66 @@ def test_a_promotion_is_worked_out_for_what_decides_it():
         assert (whole * 0.5).tolist() == [0.5, 1.0]
         assert (whole * True).dtype is torch.int64
         assert (whole * 1j).dtype is torch.complex64
+
+
+HOLDERS = ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64")  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", HOLDERS)
+@pytest.mark.parametrize("strided", [False, True])
+def test_comparisons_are_written_into_every_dtype(dtype, strided):
+    """In place and with out=, by the kernel that converts what it stores."""
+    values, others = np.arange(40) % 3, np.arange(40) % 2
+    x = torch.tensor(values.repeat(2)).to(getattr(torch, dtype))
+    x = x[::2] if strided else x[::2].contiguous()
+    y = torch.tensor(others).to(x.dtype)
+    want = (np.asarray(x.double()) <= np.asarray(y.double())).astype(float)
+    out = torch.zeros(40, dtype=x.dtype)
+    assert torch.le(x, y, out=out) is out
+    np.testing.assert_array_equal(out.double().numpy(), want)
+    version = x._version
+    assert x.le_(y) is x
+    assert (x.dtype, x._version) == (y.dtype, version + 1)
+    np.testing.assert_array_equal(x.double().numpy(), want)
+
+
+def test_a_wider_result_is_rounded_once_into_its_target():
+    x, y = torch.full((5,), 0.1), torch.full((5,), 0.2, dtype=torch.float64)
+    want = (np.float64(np.float32(0.1)) * 0.2).astype(np.float32)
+    np.testing.assert_array_equal(x.mul_(y).numpy(), np.full(5, want))
+    half = torch.full((5,), 3.0, dtype=torch.bfloat16)
+    half.div_(torch.full((5,), 7.0))
+    assert half.float().tolist() == [0.427734375] * 5  # 3 / 7 in eight bits
+
+
+def test_what_cannot_hold_the_result_is_left_as_it_was():
+    x = torch.arange(3)
+    with pytest.raises(RuntimeError, match="can't be cast"):
+        x.mul_(torch.full((3,), 0.5))
+    assert x.tolist() == [0, 1, 2]
+    with pytest.raises(RuntimeError, match="can't be cast"):
+        torch.mul(torch.ones(3), 0.5, out=x)
+    assert x.tolist() == [0, 1, 2]
+
+
+def test_large_tensors_are_equal_only_to_the_last_element():
+    x = torch.arange(300_000).view(300, 1000)
+    for y in (x.clone(), x.t().contiguous().t()):
+        assert torch.equal(x, y)
+    for place in ((0, 0), (150, 3), (299, 999)):
+        y = x.clone()
+        y[place] = -1
+        assert not torch.equal(x, y)
+    assert torch.equal(torch.zeros(0, 90_000), torch.zeros(0, 90_000))
+    assert not torch.equal(torch.full((90_000,), float("nan")), torch.full((90_000,), float("nan")))
+
+
+def test_what_is_real_is_its_own_conjugate():
+    x = torch.arange(3.0)
+    assert torch.conj_physical(x) is x
+    assert x.conj_physical_() is x
+    assert torch.conj_physical(x, out=torch.zeros(3)).tolist() == [0, 1, 2]
+    z = torch.tensor([1 + 2j, 3 - 1j])
+    assert torch.conj_physical(z).tolist() == [1 - 2j, 3 + 1j]
+    assert z.conj_physical_() is z
+    assert z.tolist() == [1 - 2j, 3 + 1j]

@@ -198,6 +198,49 @@ def test_windows_that_do_not_overlap(seed):
     assert_maps(Apart(seed, (np.float32, np.float64)[seed % 2]))
 
 
+class Deep(Case):
+    """Small images of many channels."""
+
+    def __init__(self, seed, dtype=np.float32):
+        self.rng = rng = np.random.default_rng(seed)
+        self.dtype, self.groups = dtype, 1
+        size, stride = int(rng.choice([3, 3, 2, 1])), int(rng.choice([1, 2, 2]))
+        pads = tuple(tuple(int(v) for v in rng.integers(0, size, 2)) for _ in range(2))
+        self.window = Window((size,) * 2, (stride,) * 2, (1, 1), *pads)
+        self.sizes = tuple(int(v) for v in rng.integers(size, 10, 2))
+        places = self.window.places(self.sizes)
+        images, channels, rows = (int(rng.choice(v)) for v in ((1, 3, 5), (30, 65), (64, 70)))
+        self.x_shape = (images, channels, *self.sizes)
+        self.w_shape, self.y_shape = (rows, channels, size, size), (images, rows, *places)
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_small_images_of_many_channels(seed):
+    assert_maps(Deep(seed, (np.float32, np.float64)[seed % 2]))
+
+
+def test_images_are_taken_in_parts(monkeypatch):
+    from flambeau.kernels.convolution import columns
+
+    monkeypatch.setattr(columns, "ROOM", 5000)
+    for case in (Deep(3), Deep(4), Apart(6), Apart(8)):
+        assert_maps(case)
+
+
+def test_the_gradient_towards_few_pixels_does_not_meet_what_is_not_finite():
+    """A weight may hold infinities where no zeros are multiplied with it."""
+    from flambeau.kernels.convolution import convolution
+
+    y, w = np.ones((2, 64, 2, 2), "f4"), np.ones((64, 64, 3, 3), "f4")
+    w[0, 5, 1, 1] = np.inf
+    x = convolution.transposed(
+        y, w, None, Window((3, 3), (2, 2), (1, 1), (1, 1), (1, 1)), 1, (4, 4)
+    )
+    assert np.isinf(x).sum() == 2 * 4
+    assert not np.isnan(x).any()
+    assert np.isinf(x[:, 5, ::2, ::2]).all()
+
+
 def test_a_bias_on_the_way_back_reaches_all_elements():
     from flambeau.kernels.convolution import convolution
 
@@ -217,7 +260,7 @@ def test_windows_over_many_channels(seed):
 
 def test_the_wide_cases_meet_each_kernel():
     from flambeau.kernels.convolution import convolution
-    from flambeau.kernels.convolution.apart import Forward
+    from flambeau.kernels.convolution.columns import Forward, Overlapping
     from flambeau.kernels.convolution.plan import ByChannel, ByPixel, Depthwise
 
     cases = [Wide(seed) for seed in range(60)]
@@ -227,6 +270,10 @@ def test_the_wide_cases_meet_each_kernel():
         for c in [*cases, *(Case(seed, np.float32) for seed in SEEDS), *map(Apart, range(9))]
     }
     assert found == {ByChannel, ByPixel, Depthwise, Forward}
+    deep = [Deep(seed) for seed in range(24)]
+    made = [convolution.forward_plan(F4, c.x_shape, c.w_shape, c.window, 1) for c in deep]
+    held = [m.passes[0].held for m in made if isinstance(m.passes[0], Forward)]
+    assert sum(isinstance(h, Overlapping) for h in held) >= 5
 
 
 def test_patches_are_as_accurate_as_sums_over_the_window():

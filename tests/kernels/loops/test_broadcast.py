@@ -7,7 +7,6 @@ import pytest
 
 from flambeau import kernels
 from flambeau.kernels.loops.broadcast import (
-    FIT,
     FORM,
     FULL,
     LEADING,
@@ -15,7 +14,7 @@ from flambeau.kernels.loops.broadcast import (
     SCALAR,
     TRAILING,
     UNFIT,
-    define_fit,
+    load_fit,
     meeting,
     row_lengths,
 )
@@ -88,12 +87,12 @@ def fit():
     from flambeau.kernels.runtime.process import machine
     from flambeau.kernels.runtime.vectorcall import Vectorcall, array_field
 
+    load_fit()
     module = Module()
-    define_fit(module)
     f = Vectorcall(module)
     array, like, dtype = f.arguments(3)
     ndim = array_field(like, "ndim", "i32").convert("i64")
-    word = f.code.run(FIT, array, dtype, ndim, array_field(like, "dims"))
+    word = f.code.call(f.fact("fit"), "i64", array, dtype, ndim, array_field(like, "dims"))
     f.give([f.python("PyLong_FromLongLong", "ptr", word)])
     f.bad_argument()
     return builtin("fit", machine().address(module.text()), None)

@@ -283,3 +283,26 @@ def test_left_panels_of_any_size():
             x = rng.standard_normal((k, m)).astype("f4").T
             y = rng.standard_normal((k, 66)).astype("f4")
             assert_near(multiplied(x, y, np.empty((m, 66), "f4")), x, y, "f4")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("m", [1, 2, 3, 4, 5])
+def test_few_rows_and_columns_in_memory(dtype, m):
+    """Around the edges of vectors and of columns at once, with a bias and added; nan beside the operands stays there."""
+    from flambeau.kernels.matmul.matmul import multiplied
+
+    rng = np.random.default_rng(m)
+    for k in (2, 16, 31, 33, 70):
+        for n in (2, 4, 65, 131):
+            xs = np.full((m, k + 3), np.nan, dtype)
+            ys = np.full((n, k + 5), np.nan, dtype)
+            x, y = xs[:, :k], ys[:, :k].T
+            x[...], y[...] = rng.standard_normal((m, k)), rng.standard_normal((k, n))
+            bias = rng.standard_normal(n).astype(dtype)
+            zone, result = guarded((m, n), dtype)
+            multiplied(x, y, result, bias)
+            assert_near(result - bias, x, y, dtype)
+            multiplied(x, y, result, None, True)
+            assert_near((result - bias) / 2, x, y, dtype)
+            assert (zone[:64] == 7).all()
+            assert (zone[64 + result.size :] == 7).all()

@@ -154,7 +154,7 @@ def test_keys_hold_what_the_code_depends_on(monkeypatch):
     monkeypatch.setattr(jit, "__version__", "0.0.1")
     assert differs()
     count += 1
-    monkeypatch.setattr(jit, "OPTIMISATION", {"speed_level": 1})
+    monkeypatch.setattr(jit, "PASSES", ("sroa",))
     assert differs()
     count += 1
     features = type(features)({**features, "sse2": not features.get("sse2")})

@@ -1,0 +1,226 @@
+"""Passes of convolutions of bfloat16 by tiles: what `half_kernel` is told."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..array.copy import contiguous
+from ..matmul import amx, half
+from ..matmul.half_kernel import LANES
+from ..runtime import memory
+from ..runtime.entry import Job
+from . import half_kernel
+from .half_kernel import PLACES
+from .plan import Pass, Three
+
+ITEMS = 16
+"""Rows of a job that are wanted, so that threads have something to share."""
+LEAST_ROWS = 8
+"""Output channels of a group below which tiles would be mostly empty."""
+
+
+def suits(work: Pass) -> bool:
+    """Can tiles compute it: places of the result that follow each other, and a padding that only adds?"""
+    whole = work.step == (1, 1, 1) and work.begin == (0, 0, 0) and work.places == work.result
+    return (
+        whole and amx.available() and min(work.before) >= 0 and bool(work.taps)
+        and work.rows >= LEAST_ROWS and work.channels > 1
+    )  # fmt: skip
+
+
+class ByTile:
+    """A pass by tiles.
+
+    Attributes:
+        block: Channels of a pixel laid out; blocks: how many such a group has.
+        extents: Sizes of the image laid out.
+        steps: Inner ones: the tap that each begins with, where in the image that is, and which taps it takes.
+    """
+
+    def __init__(self, work: Pass):
+        self.work = work
+        self.block = PLACES if work.channels > LANES else 2
+        while self.block < work.channels and self.block < PLACES:
+            self.block *= 2
+        self.blocks = -(-work.channels // self.block)
+        last = [max(tap[i] for tap in work.taps) for i in range(3)]
+        self.extents = tuple(
+            (count - 1) * step + far + 1 for count, step, far in zip(work.places, work.stride, last)
+        )
+        self.pixel = 2 * self.block
+        self.size = math.prod(self.extents) * self.pixel
+        self.steps = self._steps()
+
+    def _steps(self) -> list[tuple[int, list[tuple[int, int]]]]:
+        """For each step of one block of channels: where it begins in the image, in bytes, and its taps: (which of the
+        neighbours, number in the list of taps)."""
+        together = PLACES // self.block
+        left = sorted(range(len(self.work.taps)), key=lambda i: self.work.taps[i])
+        found: list[tuple[int, list[tuple[int, int]]]] = []
+        while left:
+            first = self.work.taps[left[0]]
+            taken = [
+                (self.work.taps[i][2] - first[2], i)
+                for i in left
+                if self.work.taps[i][:2] == first[:2] and self.work.taps[i][2] - first[2] < together
+            ]
+            left = [i for i in left if i not in {i for _, i in taken}]
+            found.append((self._flat(first) * self.pixel, taken))
+        return found
+
+    def _flat(self, place: Three) -> int:
+        return (place[0] * self.extents[1] + place[1]) * self.extents[2] + place[2]
+
+    def run(self, x: Any, w: Any, bias: Any, y: Any) -> bool:
+        """Compute it; False where something is not finite that neighbours, or zeros around an image that is turned, would
+        meet."""
+        image = memory.empty((self.room,), half.BYTE)
+        lay, told = self.laying
+        if self.block < PLACES:
+            image[-self.slack :] = 0
+        if lay(x, image, *told):
+            return False
+        facts, numbers = self.facts
+        panels = self.packed(w)
+        if panels is None:
+            return False
+        given = image, panels, panels if bias is None else bias, y, facts
+        half_kernel.convolution()(*given, *numbers, bias is not None)
+        return True
+
+    @cached_property
+    def slack(self) -> int:
+        """Bytes behind the images that tiles read without need."""
+        return (PLACES * self.work.stride[2] + PLACES) * self.pixel + amx.BYTES
+
+    @cached_property
+    def room(self) -> int:
+        return self.work.items * self.blocks * self.size + self.slack
+
+    @cached_property
+    def laying(self) -> tuple[Callable[..., int], tuple[int, ...]]:
+        """The kernel that lays images out, and what it is told."""
+        work = self.work
+        (d, h, w), (pd, ph, pitch) = work.sizes, self.extents
+        items = work.items * self.blocks
+        weight = items * pd * ph * pitch * self.block // 8
+        job = Job(rows=items * pd * ph, length=1, weight=weight, divisible=False)
+        numbers = half_kernel.LayNumbers(
+            channels=work.channels, blocks=self.blocks, depth=d, height=h, width=w,
+            padded_depth=pd, padded_height=ph, pitch=pitch, before0=work.before[0],
+            before1=work.before[1], before2=work.before[2], size=self.size,
+        )  # fmt: skip
+        return half_kernel.laying(self.block), tuple(map(int, (*job, *numbers)))
+
+    # ------------------------------------------------------------------------------ the weight
+
+    def packed(self, w: Any) -> Any:
+        """The weight as panels of a right operand, for each group; None where it is watched and not finite."""
+        rows = self._rows_of_weight(w)
+        packing = self._packing
+        panels = memory.empty((packing.size,), half.BYTE)
+        told = packing.function(rows, panels, packing.begin, *packing.told)
+        return None if told else panels
+
+    @cached_property
+    def inner(self) -> int:
+        """Inner numbers of a row of the weight, with those that are always 0."""
+        return len(self.steps) * self.blocks * PLACES
+
+    @cached_property
+    def _packing(self) -> half.Packing:
+        groups, rows = self.work.groups, self.work.rows
+        shape, item = (groups, rows, self.inner), half.ITEM
+        strides = (rows * self.inner * item, self.inner * item, item)
+        operand = half.operand((groups,), shape, strides)
+        return half.packed("bfloat16", operand, False, watches=self.work.turned)[0]
+
+    def _rows_of_weight(self, w: Any) -> Any:
+        """(groups, output channels, steps, blocks of channels, 32): neighbours of a step, and channels of each."""
+        work = self.work
+        if work.turned:
+            taps = w.reshape(work.groups, work.channels, work.rows, -1).swapaxes(1, 2)
+        else:
+            taps = w.reshape(work.groups, work.rows, work.channels, -1)
+        together = PLACES // self.block
+        order = [work.which[i] for _, taken in self.steps for _, i in taken]
+        if together == 1 and work.channels % PLACES == 0:
+            chosen = taps if order == list(range(taps.shape[3])) else taps[..., order]
+            return contiguous(chosen.swapaxes(2, 3))
+        shape = (work.groups, work.rows, len(self.steps), self.blocks, together, self.block)
+        made = np.zeros(shape, w.dtype)
+        flat = made.swapaxes(3, 4).reshape(*shape[:3], together, -1) if self.blocks == 1 else None
+        for s, (_, taken) in enumerate(self.steps):
+            for neighbour, i in taken:
+                source = taps[..., work.which[i]]
+                if flat is None:
+                    whole = made[:, :, s, :, 0].reshape(work.groups, work.rows, -1)
+                    whole[..., : work.channels] = source
+                    made[:, :, s, :, 0] = whole.reshape(made[:, :, s, :, 0].shape)
+                else:
+                    made[:, :, s, 0, neighbour, : work.channels] = source
+        return made
+
+    # ------------------------------------------------------------------------------- the places
+
+    @cached_property
+    def facts(self) -> tuple[Any, tuple[int, ...]]:
+        """What the kernel is given and told."""
+        work = self.work
+        offsets = [start + b * self.size for start, _ in self.steps for b in range(self.blocks)]
+        tiles = min((self._runs(along) for along in self._ways()), key=len)
+        panels, places = -(-work.rows // LANES), len(tiles)
+        pairs = -(-panels // 2)
+        blocks = min(places, max(1, -(-ITEMS // work.items)))
+        block = -(-places // blocks)
+        blocks = -(-places // block)
+        splits = min(pairs, max(1, -(-ITEMS // (work.items * blocks))))
+        split = -(-pairs // splits)
+        splits = -(-pairs // split)
+        total = work.items * places * PLACES * work.rows * len(offsets) * PLACES
+        job = Job(rows=work.items * blocks * splits, length=1, weight=total // 256, divisible=False)
+        numbers = half_kernel.Numbers(
+            groups=work.groups, rows=work.rows, steps=len(offsets), panels=panels, tiles=places,
+            block=block, blocks=blocks, split=split, splits=splits, image=self.blocks * self.size,
+            left_row=self.pixel * work.stride[2], plane=math.prod(work.places), biased=False,
+        )  # fmt: skip
+        words = [amx.configuration(LANES), np.array(offsets), np.array(tiles).reshape(-1)]
+        told = tuple(map(int, (*job, *numbers)))[:-1]
+        return np.concatenate(words).astype(np.int64), told
+
+    def _ways(self) -> list[tuple[int, int, int, int]]:
+        """How places may be walked: (runs, their length, steps from one row of places to the next, rows in a run).
+
+        A run is a row of places, or all rows of a plane with what lies between them in the image, if whole steps lead there.
+        """
+        d, h, w = self.work.places
+        ways = [(d * h, w, w, 1)]
+        apart = self.work.stride[1] * self.extents[2]
+        if apart % self.work.stride[2] == 0:
+            row = apart // self.work.stride[2]
+            ways.append((d, (h - 1) * row + w, row, h))
+        return ways
+
+    def _runs(self, way: tuple[int, int, int, int]) -> list[tuple[int, int, int]]:
+        """The pairs of tiles of one way: where in the image, where in the result, and which places count."""
+        runs, length, row, rows = way
+        (_, h, w), stride = self.work.places, self.work.stride
+        q = np.arange(-(-length // PLACES) * PLACES)
+        counts = (q < length) & (q % row < w) & (q // row < rows)
+        masks = counts.reshape(-1, PLACES) @ (1 << np.arange(PLACES, dtype=np.int64))
+        found = []
+        for run in range(runs):
+            z, y = divmod(run * rows, h)
+            left = self._flat((z * stride[0], y * stride[1], 0)) * self.pixel
+            before = 0
+            for t, mask in enumerate(masks.tolist()):
+                if mask:
+                    at = left + t * PLACES * stride[2] * self.pixel
+                    found.append((at, ((z * h + y) * w + before) * 2, mask))
+                    before += mask.bit_count()
+        return found

@@ -1,0 +1,84 @@
+"""Convolutions of bfloat16 against those of float64: rounded once, whatever the sizes, strides and groups."""
+
+import numpy as np
+import pytest
+
+import flambeau as torch
+from flambeau import kernels
+
+pytestmark = pytest.mark.skipif(not kernels.enabled(), reason="kernels are off")
+F = torch.nn.functional
+FORWARD = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
+BACK = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
+
+
+def assert_rounded_once(function, x, w, bias, *options):
+    given = [None if a is None else a.double() for a in (x, w, bias)]
+    exact = function(*given, *options)
+    size = function(*(None if a is None else a.abs() for a in given), *options)
+    result = function(x, w, bias, *options)
+    assert result.dtype is torch.bfloat16
+    bound = exact.abs() * 2**-8 * 1.01 + size * 1e-6
+    assert ((result.double() - exact).abs() <= bound).all()
+
+
+def window(rng, dims):
+    sizes = [int(rng.integers(1, 5)) for _ in range(dims)]
+    stride, dilation = ([int(rng.integers(1, most)) for _ in range(dims)] for most in (4, 3))
+    return sizes, stride, dilation, [int(rng.integers(0, k)) for k in sizes]
+
+
+@pytest.mark.parametrize("dims", [1, 2, 3])
+@pytest.mark.parametrize("seed", np.random.SeedSequence(163).generate_state(25))
+def test_any_sizes_and_window(dims, seed):
+    rng = np.random.default_rng(seed)
+    groups, images = int(rng.choice([1, 1, 1, 2])), int(rng.integers(1, 3))
+    channels = int(rng.choice([2, 3, 4, 5, 8, 16, 17, 32, 33, 48, 64, 96]))
+    rows = int(rng.choice([8, 9, 16, 24, 32, 40, 64]))
+    sizes, stride, dilation, padding = window(rng, dims)
+    image = [int(rng.integers(9, {1: 90, 2: 24, 3: 12}[dims])) for _ in range(dims)]
+    x = torch.randn(images, channels * groups, *image).bfloat16()
+    w = torch.randn(rows * groups, channels, *sizes).bfloat16()
+    bias = torch.randn(rows * groups).bfloat16() if seed % 2 else None
+    assert_rounded_once(FORWARD[dims], x, w, bias, stride, padding, dilation, groups)
+    g = torch.randn(images, rows * groups, *image).bfloat16()
+    one = [1] * dims
+    assert_rounded_once(BACK[dims], g, w, None, one, padding, 0, groups, dilation)
+
+
+@pytest.mark.parametrize("channels", [3, 40])
+def test_what_is_not_finite_reaches_its_own_places(channels):
+    """Few channels share a tile's row with neighbouring places, which must not see it."""
+    x, w = torch.randn(1, channels, 12, 40).bfloat16(), torch.randn(16, channels, 3, 3).bfloat16()
+    x[0, 1, 5, 20] = torch.inf
+    result = F.conv2d(x, w, padding=1)
+    x[0, 1, 5, 20] = 0
+    plain = F.conv2d(x, w, padding=1)
+    seen = torch.zeros(12, 40, dtype=torch.bool)
+    seen[4:7, 19:22] = True
+    assert result[..., seen].isinf().all()
+    assert torch.equal(result[..., ~seen], plain[..., ~seen])
+
+
+def test_bits_do_not_depend_on_threads():
+    x, w = torch.randn(3, 40, 30, 30).bfloat16(), torch.randn(50, 40, 3, 3).bfloat16()
+    threads, results = torch.get_num_threads(), []
+    try:
+        for number in (1, 2, 5):
+            torch.set_num_threads(number)
+            results.append(F.conv2d(x, w, padding=1))
+    finally:
+        torch.set_num_threads(threads)
+    assert all(torch.equal(results[0], other) for other in results)
+
+
+def test_gradients_are_near_those_of_float64():
+    x, w, b = (torch.randn(*s).bfloat16().requires_grad_()
+               for s in ((2, 32, 14, 14), (48, 32, 3, 3), (48,)))  # fmt: skip
+    wide = [t.detach().double().requires_grad_() for t in (x, w, b)]
+    g = torch.randn(2, 48, 14, 14).bfloat16()
+    F.conv2d(x, w, b, padding=1).backward(g)
+    F.conv2d(*wide, padding=1).backward(g.double())
+    for near, exact in zip((x, w, b), wide):
+        scale = exact.grad.abs().max().item()
+        assert (near.grad.double() - exact.grad).abs().max() <= 2**-7 * scale
