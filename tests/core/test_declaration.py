@@ -29,6 +29,7 @@ BY_MEANING = {
     "ops/elementwise/fake_quantize.py": "the types that PyTorch takes zero points in",
     "testing/allclose.py": "the tolerances of that old function",
     "cuda/amp/autocast_mode.py": "the type that autocast computes in on such a device",
+    "ops/linalg/matmul.py": "the type whose vectors tiles multiply",
     "optim/muon.py": "the paper's iteration runs in bfloat16",
 }
 """Files that mean one certain type, which a new one does not change."""
@@ -51,6 +52,11 @@ KERNELS = {
     "kernels/matmul/half.py": "the types that tiles multiply",
     "kernels/matmul/half_kernel.py": "what is multiplied in two parts",
     "kernels/matmul/half_pack.py": "the types that tiles multiply",
+    "kernels/matmul/int8.py": "what rows of bytes are multiplied in",
+    "kernels/convolution/convolution.py": "the type whose windows tiles multiply",
+    "kernels/convolution/half.py": "the type whose windows tiles multiply",
+    "kernels/convolution/half_kernel.py": "the type whose windows tiles multiply",
+    "kernels/nn/attention_half_kernel.py": "what is multiplied in two parts",
 }
 """Machine code knows no tensors: what it reads and writes is told here, by NumPy's types."""
 MANY = 3

@@ -136,9 +136,9 @@ def test_a_handed_over_call_is_reported_where_it_was_computed():
 
 def test_kernels_with_loops_of_their_own():
     x = torch.ones(600, 600)
-    packing, product, running = explained(lambda: (x @ x, x.cumsum(1)))
-    assert (packing.name, product.name) == ("pack_panels", "matrix_product")
-    assert running.name == "running_sum"
+    found = {item.name: item for item in explained(lambda: (x @ x, x.cumsum(1)))}
+    assert "pack_panels" in found
+    product, running = found["matrix_product"], found["running_sum"]
     assert running.loops == ""
     assert "@multiply_1(" in product.ir
     assert "@body(" in running.ir
