@@ -263,7 +263,6 @@ def embedding_bag(
     """
     if weight.dtype.name in ("int64", "int32") and input.is_floating_point():
         input, weight = weight, input  # the old order of arguments
-    input._kind.check_elements("_embedding_bag")
     input, starts, per_sample_weights = _bags(
         input, offsets, per_sample_weights, include_last_offset
     )
