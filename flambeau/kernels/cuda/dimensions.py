@@ -184,4 +184,41 @@ def steps_over(array: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
     return (0,) * missing + tuple([0 if n != target else s // size for n, s, target in own])
 
 
-__all__ = ["APART", "FLAT", "MOST", "NEXT", "SAME", "STILL", "Steps", "Walk", "Ways", "steps_over"]
+def lying_as(shape: tuple[int, ...], operands: Sequence[tuple[int, ...]]) -> list[int]:
+    """The dimensions, outermost first, in the order in which an elementwise result lies in memory.
+
+    Of two dimensions the one with the longer steps is the outer one, in the first operand that steps along both; where
+    no operand tells, they stay as they are. So do the CPU's kernels (`loops.arrangement`) and PyTorch.
+    """
+    order = list(range(len(shape) - 1, -1, -1))  # from the innermost
+    for i in range(1, len(order)):
+        at = i
+        for j in range(i - 1, -1, -1):
+            verdict = _before(shape, operands, order[j], order[at])
+            if verdict < 0:
+                break
+            if verdict > 0:
+                order[j], order[at] = order[at], order[j]
+                at = j
+    return order[::-1]
+
+
+def _before(
+    shape: tuple[int, ...], operands: Sequence[tuple[int, ...]], inner: int, outer: int
+) -> int:
+    """Does dimension `inner` lie within `outer` (-1), outside it (1), or is there no saying (0)?"""
+    if shape[inner] == 1 or shape[outer] == 1:
+        return 0
+    for steps in operands:
+        a, b = abs(steps[inner]), abs(steps[outer])
+        if a and b and a < b:
+            return -1
+        if a and b and (b < a or shape[inner] > shape[outer]):
+            return 1
+    return 0
+
+
+__all__ = [
+    "APART", "FLAT", "MOST", "NEXT", "SAME", "STILL", "Steps", "Walk", "Ways", "lying_as",
+    "steps_over",
+]  # fmt: skip

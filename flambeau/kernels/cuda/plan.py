@@ -12,10 +12,10 @@ from ...formula.dimensions import broadcast_shapes
 from ...formula.expansion import usual_args, usual_side
 from ...formula.expression import POSITION, order, passes
 from ..llvm import BITS
-from ..loops.dispatch import memory_order, rows_order
+from ..loops.dispatch import rows_order
 from ..loops.values import Unsupported
 from . import driver, team
-from .dimensions import FLAT, MOST, STILL, Steps, Ways, steps_over
+from .dimensions import FLAT, MOST, STILL, Steps, Ways, lying_as, steps_over
 from .elementwise import Elementwise
 from .formula import Facts, Formula, neighbours, widest
 from .launch import Launch, Plan, Result, Staged, grid_of, new_array
@@ -114,13 +114,13 @@ class Planner:
     # ---------------------------------------------------------------------------- elementwise
 
     def elementwise(self, arrays: Sequence[Any], shape: tuple[int, ...]) -> Plan:
-        lies = memory_order(arrays, shape)
+        given = [steps_over(a, shape) for a in arrays]
+        lies = lying_as(shape, given)
         results, steps = [], []
         for dtype in self.facts.results:
             result, its_steps = new_array(shape, dtype, lies)
             results.append(result)
             steps.append(its_steps)
-        given = [steps_over(a, shape) for a in arrays]
         return Plan(results, [self.over(Steps(shape, (*steps, *given)), arrays, False)])
 
     def into(self, targets: Sequence[Any], arrays: Sequence[Any]) -> Plan:
@@ -200,7 +200,7 @@ class Planner:
         results, steps = [], []
         for full, dtype in zip(self.roots, self.facts.results):
             own = shape if full else single
-            result, its_steps = new_array(own, dtype, None if drop else lies)
+            result, its_steps = new_array(own, dtype, lies if full and not drop else None)
             if drop:
                 result = Result(tuple(n for i, n in enumerate(shape) if i not in dims), dtype)
             results.append(result)

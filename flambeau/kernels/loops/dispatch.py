@@ -397,9 +397,12 @@ def arranged_rows(
             there = tuple(i - ndim for i, dim in enumerate(order) if dim in dims)
             values = fallback(*moved, *given[count:-1], there)
             back = np.argsort(order)
-            if type(values) is tuple:
-                return tuple(v.transpose(back) for v in values)
-            return values.transpose(back)
+            several = values if type(values) is tuple else (values,)
+            made = tuple(
+                v.transpose(back) if is_full else in_order(v.transpose(back))
+                for v, is_full in zip(several, roots)
+            )
+            return made if type(values) is tuple else made[0]
         kept = [i for i in range(ndim) if i not in dims]
         order = (*kept, *dims)
         length = math.prod(shape[i] for i in dims)

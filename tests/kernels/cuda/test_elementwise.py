@@ -56,10 +56,15 @@ def test_layouts(name: str, xp) -> None:
 
 def test_results_lie_as_on_the_cpu(xp) -> None:
     both = Both(AFFINE, "float32")
-    for name in ("transposed", "both transposed", "channels last", "alike"):
-        arrays = LAYOUTS[name]
+    x, row = normal(3, 5, 8).transpose(2, 0, 1), normal(5)
+    spread = np.broadcast_to(normal(1, 7), (96, 7))
+    several = [
+        LAYOUTS[name] for name in ("transposed", "both transposed", "channels last", "alike")
+    ]
+    several += [(x, row), (row, x), (x[::2], row), (spread, LAYOUTS["transposed"][0])]
+    for i, arrays in enumerate(several):
         found = both.gpu(*[moved_to(xp, x) for x in arrays])  # type: ignore[misc]
-        assert found.strides == both.on_cpu(*arrays)[0].strides, name
+        assert found.strides == both.on_cpu(*arrays)[0].strides, i
 
 
 def operands(dtype: str, count: int) -> list[np.ndarray]:
