@@ -79,7 +79,9 @@ def _gradients(
 ) -> list:
     """The gradients of a composite, which can be differentiated again where that is recorded."""
     again = bool(mode.recording)
-    given = tensors if again else tuple(x.detach().requires_grad_() for x in tensors)
+    given = tuple(
+        x if again and x._node is not None else x.detach().requires_grad_() for x in tensors
+    )
     wanted = [x for x, needed in zip(given, needs) if needed]
     with enable_grad():
         found = iter(gradients(function(*given), wanted, g, create_graph=again))
