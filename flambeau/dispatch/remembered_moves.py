@@ -38,7 +38,7 @@ def learned(
         result: What the call gave.
         note: See `remembered.study`.
     """
-    if not operands or not all(x.__class__ is not None and isinstance(x, Tensor) for x in operands):
+    if not operands or not all(isinstance(x, Tensor) for x in operands):
         return None
     x = operands[0]
     if isinstance(result, (tuple, list)):
@@ -47,9 +47,9 @@ def learned(
         return _several(call, operands, single, result)
     if result is x and single:
         return _itself
-    if result.__class__ is not Tensor or any(result is y for y in operands):
+    if result.__class__ is not Tensor:
         return None
-    if result._cell is x._cell:
+    if any(result._cell is y._cell for y in operands):
         return _view(call, x, result, note) if single else None
     return _move(call, operands, single, result)
 
@@ -94,7 +94,9 @@ def _view(
 def _several(
     call: Callable[[Any], Any], operands: tuple, single: bool, results: Any
 ) -> Callable | None:
-    """Views, each of one of the operands, or that operand itself."""
+    """Views, each of one of the operands, or that operand itself; of two in one memory it cannot be told which."""
+    if len({id(x._cell) for x in operands}) < len(operands):
+        return None
     views = []
     for part in results:
         of = next((i for i, x in enumerate(operands) if getattr(part, "_cell", x) is x._cell), None)
