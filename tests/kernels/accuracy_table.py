@@ -77,7 +77,7 @@ FUNCTIONS: dict[str, Function] = {
     "special.erfcx": Function(
         lambda x: mpmath.exp(x * x) * mpmath.erfc(x), [(-3, 20), (0, 2)], precision=60
     ),
-    "erfinv": Function(mpmath.erfinv, [(-1, 1), (-0.01, 0.01)], limits=(2.0, 6.0)),
+    "erfinv": Function(mpmath.erfinv, [(-1, 1), (-0.01, 0.01)], limits=(0.6, 3.0)),
     "special.ndtr": Function(_normal, [(-13, 8), (-1, 1)], limits=(5.0, 4.0)),
     "special.log_ndtr": Function(
         lambda x: mpmath.log(_normal(x)), [(-13, 3), (-100, 5)], limits=(2.0, 5.0), precision=60

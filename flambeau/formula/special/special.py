@@ -216,7 +216,14 @@ def ndtri(x: Expression) -> Expression:
 
 @expanded(many_steps=True)
 def erfinv(x: Expression) -> Expression:
-    return _quantile(x * 0.5, (1 - absolute(x)) * 0.5) * (1 / ROOT_2)
+    """Polynomials in w = -log(1 - x^2) and in its square root, after Giles (2010)."""
+    size = absolute(x)
+    rest = (1 - size) * (1 + size)
+    w = -log(where(rest > 0, rest, 0.5))
+    near = chebyshev(between(w, 0.0, 6.25), c.ERFINV_NEAR)
+    far = chebyshev(between(sqrt(where(w < 6.25, 6.25, w)), 2.5, 6.1), c.ERFINV_FAR)
+    value = x * where(w < 6.25, near, far)
+    return where(rest > 0, value, where(equal(size, 1), x * math.inf, math.nan))
 
 
 derivative(ndtr, gate)(lambda g, out, x: (g * _bell(x * (1 / ROOT_2)) * (1 / ROOT_2PI),))
