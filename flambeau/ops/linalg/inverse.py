@@ -14,7 +14,16 @@ from ...dispatch.rule.rule_operation import operation
 from ...dispatch.write import broadcast
 from ..elementwise.elementary import log
 from . import lapack
-from .check import LinAlgError, first_failure, floating, identity, matrices, same_dtype, square
+from .check import (
+    LinAlgError,
+    by_columns,
+    first_failure,
+    floating,
+    identity,
+    matrices,
+    same_dtype,
+    square,
+)
 from .cholesky import fits
 from .lu import factor
 from .svd import svd_
@@ -40,9 +49,9 @@ def _each(a: np.ndarray, info: np.ndarray, run: Any, *others: np.ndarray) -> np.
 def _inverse(a: Any) -> Any:
     inverse = lapack.inv(a)
     if not lapack.failed(inverse):
-        return inverse, np.zeros(a.shape[:-2], np.int32)
+        return by_columns(inverse), np.zeros(a.shape[:-2], np.int32)
     info = _failed(a)
-    return _each(a, info, lapack.inv), info
+    return by_columns(_each(a, info, lapack.inv)), info
 
 
 _inverted = kernels.Native("lapack.solving", "inverse", _inverse)
@@ -65,9 +74,9 @@ def _(g_inverse: Tensor | None, inverse: Tensor) -> Tensor | None:
 def _solution(a: Any, b: Any) -> Any:
     x = lapack.solve(a, b)
     if not lapack.failed(x):
-        return x, np.zeros(a.shape[:-2], np.int32)
+        return by_columns(x), np.zeros(a.shape[:-2], np.int32)
     info = _failed(a)
-    return _each(a, info, lapack.solve, b), info
+    return by_columns(_each(a, info, lapack.solve, b)), info
 
 
 _solved = kernels.Native("lapack.solving", "solve", _solution)

@@ -75,3 +75,11 @@ def test_least_squares_lie_in_the_right_hand_sides(
 ) -> None:
     a, b = torch.ones(*lead, m, n, dtype=dtype), torch.ones(*lead, m, k, dtype=dtype)
     assert torch.linalg.lstsq(a, b, driver=driver).solution.stride() == strides
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+@pytest.mark.parametrize("n", [3, 40, 300])
+def test_inverses_and_solutions_lie_by_columns(n: int, device: str) -> None:
+    a, b = torch.eye(n, device=device), torch.ones(n, 2, device=device)
+    assert torch.linalg.inv(a).stride() == (1, n)
+    assert torch.linalg.solve(a, b).stride() == (1, n)
