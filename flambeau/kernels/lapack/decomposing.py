@@ -27,8 +27,7 @@ def qr(a: Any, mode: str) -> Any:
         q[:, k:] = 0
     given = (m, wide, k, A, m, B, Space(size), size, Space(1))
     call("orgqr", (q, tau), given, m * wide * k)
-    r = np.triu(made.swapaxes(1, 2)[:, :wide])
-    return back(q, lead), back(r, lead, False)
+    return back(q, lead), back(np.tril(made[:, :, :wide]), lead)
 
 
 def eigvalsh(a: Any, uplo: str) -> Any:

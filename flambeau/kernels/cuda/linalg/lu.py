@@ -27,7 +27,7 @@ def factor(a: Any) -> Any:
         batched = m == n and count > 1 and n <= SIDE * count**0.5
         (_at_once if batched else _one_by_one)(letter, columns, pivots, info)
     return (
-        contiguous(columns.reshape(*lead, n, m).swapaxes(-1, -2)),
+        columns.reshape(*lead, n, m).swapaxes(-1, -2),
         pivots.reshape(*lead, k),
         info.reshape(lead),
     )
