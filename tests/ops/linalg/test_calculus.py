@@ -72,6 +72,32 @@ def test_equal_points_are_at_distance_zero_with_gradient_zero() -> None:
     assert x.grad.tolist() == [[0.0] * 3] * 2
 
 
+INF = float("inf")
+
+
+@pytest.mark.parametrize(("p", "at_x", "at_y"), [
+    (0.0, [[0.0, 0.0, 0.0]], [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]),
+    (1.0, [[-10.0, 10.0, -20.0]], [[10.0, -10.0, 0.0], [0.0, 0.0, 20.0]]),
+    (INF, [[-10.0, 10.0, -20.0]], [[10.0, -10.0, 0.0], [0.0, 0.0, 20.0]]),
+])  # fmt: skip
+def test_every_largest_gap_receives_the_gradient(p: float, at_x: list, at_y: list) -> None:
+    x = torch.tensor([[2.0, 2.0, 2.0]], requires_grad=True)
+    y = torch.tensor([[4.0, 0.0, 2.0], [2.0, 2.0, 5.0]], requires_grad=True)
+    found = torch.autograd.grad(
+        torch.cdist(x, y, p), (x, y), torch.tensor([[10.0, 20.0]]), allow_unused=True
+    )
+    assert [g.tolist() for g in found] == [at_x, at_y]
+
+
+@pytest.mark.parametrize("p", [1.0, INF])
+def test_distances_have_tangents(p: float) -> None:
+    x, along = torch.tensor([[1.0, 5.0], [3.0, 4.0], [0.0, 9.0]]).double(), torch.eye(3, 2).double()
+    for function in (lambda x: torch.cdist(x, x[:2] * 0.5, p), lambda x: torch.pdist(x, p)):
+        slope = torch.func.jvp(function, (x,), (along,))[1]
+        step = (function(x + along * 1e-4) - function(x - along * 1e-4)) / 2e-4
+        torch.testing.assert_close(slope, step)
+
+
 def test_renorm_in_place() -> None:
     x = torch.tensor([[3.0, 4.0], [0.0, 1.0]])
     assert x.renorm_(2, 0, 1) is x
