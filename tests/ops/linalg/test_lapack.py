@@ -59,3 +59,19 @@ def test_factors_lie_by_columns(shape: tuple[int, ...], dtype: torch.dtype, devi
     found = [x.stride() for x in (lu, q, r, torch.geqrf(a).a)]
     assert found == list(COLUMNS[shape])
     assert torch.linalg.qr(a, "r").R.stride() == COLUMNS[shape][2]
+
+
+@pytest.mark.parametrize("driver", ["gelsy", "gelsd"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.complex64])
+@pytest.mark.parametrize(
+    ("lead", "m", "n", "k", "strides"),
+    [
+        ((), 4, 3, 2, (1, 4)), ((), 4, 2, 1, (1, 4)), ((), 3, 4, 2, (1, 4)),
+        ((2,), 4, 3, 2, (8, 1, 4)), ((2,), 3, 5, 2, (10, 1, 5)),
+    ],
+)  # fmt: skip
+def test_least_squares_lie_in_the_right_hand_sides(
+    lead: tuple, m: int, n: int, k: int, strides: tuple, dtype: torch.dtype, driver: str
+) -> None:
+    a, b = torch.ones(*lead, m, n, dtype=dtype), torch.ones(*lead, m, k, dtype=dtype)
+    assert torch.linalg.lstsq(a, b, driver=driver).solution.stride() == strides
