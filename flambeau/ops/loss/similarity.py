@@ -38,6 +38,20 @@ def distance_(x: Expression, y: Expression, eps: float = 1e-6) -> Expression:
     return statistic.norm(x - y + eps)
 
 
+def _are_rows(x: Tensor, y: Tensor, dim: int) -> bool:
+    """Are they floating tensors of one kind, with rows of one length, the second of which broadcasts to the first?
+
+    The formulas above take no others: their rows are those of the first operand.
+    """
+    a, b = x._array.shape, y._array.shape
+    if x._kind is not y._kind or x._kind.dtype.category != FLOAT or 0 in a:
+        return False
+    if a == b:
+        return True
+    fits = len(a) == len(b) and all(n in (m, 1) for m, n in zip(a, b))
+    return fits and -len(a) <= dim < len(a) and a[dim] == b[dim]
+
+
 @public("cosine_similarity", "nn.functional.cosine_similarity")
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """The cosine of the angle between the rows of two tensors.
@@ -60,7 +74,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
             raise RuntimeError(
                 f"expected common dtype to be floating point, yet common dtype is not: got {kinds}"
             )
-    if x1._kind is x2._kind and x1._kind.dtype.category == FLOAT and x1._array.size:
+    if _are_rows(x1, x2, dim):
         return cosine_.fast[True, True](x1, x2, (), (float(eps),), dim, False)  # type: ignore[no-any-return]
     a = x1 / _at_least(vector_norm(_as(x1, x2), 2, dim, True), eps)  # type: ignore[operator]
     b = x2 / _at_least(vector_norm(_as(x2, x1), 2, dim, True), eps)  # type: ignore[operator]
@@ -93,7 +107,7 @@ def pairwise_distance(
         >>> torch.pairwise_distance(torch.tensor([[0., 3.]]), torch.tensor([[4., 0.]]))
         tensor([5.])
     """
-    if p == 2 and x1._kind is x2._kind and x1._array.size and x2._array.size:
+    if p == 2 and _are_rows(x1, x2, -1):
         return distance_.fast[True, True](x1, x2, (), (float(eps),), -1, keepdim)  # type: ignore[no-any-return]
     return vector_norm(x1 - x2 + eps, p, -1, keepdim)  # type: ignore[operator]
 
