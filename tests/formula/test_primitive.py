@@ -22,7 +22,6 @@ NAMES = sorted(set(NAMES))
 INTERPRETED = {
     **dict.fromkeys(("imag", "angle", "make_complex"), "kernels have no complex numbers"),
     **dict.fromkeys(("gcd", "lcm"), "how long they take depends on the numbers"),
-    **dict.fromkeys(("igamma", "igammac"), "how long they take depends on the numbers"),
     "polygamma": "its order is a number, its expansion has a native form",
 }
 """Primitives without a native form of their own, and why."""

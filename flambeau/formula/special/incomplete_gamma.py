@@ -79,7 +79,13 @@ def _rest(a: Any, x: Any) -> Any:
 
 
 def _below(a: Any, x: Any, above: bool) -> Any:
-    """By the sum of x^k / ((a + 1) ... (a + k)), for x <= a + 1."""
+    """For x <= a + 1."""
+    value = series(a, x) * _scale(a, x)
+    return 1 - value if above else value
+
+
+def series(a: Any, x: Any, out: Any = None) -> Any:
+    """The sum of x^k / ((a + 1) ... (a + k)) over k = 0, 1, ..."""
     term = np.ones_like(a)
     total = term.copy()
     for k in range(1, LONGEST):
@@ -87,12 +93,17 @@ def _below(a: Any, x: Any, above: bool) -> Any:
         total += term
         if not (term > EPSILON / 8 * total).any():
             break
-    value = total * _scale(a, x)
-    return 1 - value if above else value
+    return total
 
 
 def _beyond(a: Any, x: Any, above: bool) -> Any:
-    """By Legendre's continued fraction, for x > a + 1."""
+    """For x > a + 1."""
+    value = fraction(a, x) * a * _scale(a, x)
+    return value if above else 1 - value
+
+
+def fraction(a: Any, x: Any, out: Any = None) -> Any:
+    """Legendre's continued fraction 1 / (x + 1 - a - ...)."""
     b = x + 1 - a
     c, d = np.full_like(b, 1e300), 1 / b
     total = d.copy()
@@ -102,8 +113,7 @@ def _beyond(a: Any, x: Any, above: bool) -> Any:
         total *= d * c
         if not (np.abs(d * c - 1) > 2 * EPSILON).any():
             break
-    value = total * a * _scale(a, x)
-    return value if above else 1 - value
+    return total
 
 
 def _scale(a: Any, x: Any) -> Any:

@@ -11,19 +11,21 @@ from collections.abc import Sequence
 from ...formula.expansion import expand
 from ...formula.expression import CONSTANT, INPUT, Domain, Expression, Primitive, order
 from ...formula.program import Program
+from ...formula.special import regularised_gamma, special
 from ..llvm import Code, Value
 from . import (  # noqa: F401
     arithmetic,
     exponential,
     hyperbolic,
     in_double,
+    incomplete_gamma,
     piecewise,
     power,
     quantile,
     remainder,
     trigonometry,
 )
-from .lowering import Lowering
+from .lowering import Lowering, lowers
 
 
 class Unsupported(Exception):
@@ -98,3 +100,10 @@ def _common_type(
 
 def _rank(element: str) -> int:
     return ("i1", "i8", "i16", "i32", "i64", "float", "double").index(element)
+
+
+for _primitive, _expression in (
+    (special.igamma, regularised_gamma.lower),
+    (special.igammac, regularised_gamma.upper),
+):
+    lowers(_primitive)(in_double.wide(_expression, apply, is_wide, 2))
