@@ -265,7 +265,12 @@ def _recorded_gradient(
     mode: str,
     needs: Sequence[bool],
 ) -> list[Tensor | None]:
-    """The gradient as a recorded computation: that of the steps one by one."""
+    """The gradient as a recorded computation: that of the steps one by one.
+
+    An operand may be computed from another, as a first state from the weights: seen through views of their own,
+    none gets what reaches it by way of the other.
+    """
+    operands = tuple([None if v is None else v.view(v.shape) for v in operands])
     made = steps(*operands, mode)
     pairs = [(v, g) for v, g in zip(made, (g_y, g_last)) if g is not None and v is not None]
     wanted = [v for v, on in zip(operands, needs) if on]
