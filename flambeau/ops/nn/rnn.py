@@ -367,14 +367,17 @@ def _(
     ]
     kernel, gradient = _gradient(mode, before.dtype, device_of(before))
     known = [gates._array] if lasting else [x._array, own._array]
-    slopes, rest = [np.empty_like(v) for v in known], np.empty_like(before)
-    targets = [part for v in slopes for part in _each_gate(v, count)]
+    apart = [
+        np.empty_like(v).reshape(count, *before.shape) for v in known
+    ]  # kernels write in order
+    targets, rest = [part for v in apart for part in v], np.empty_like(before)
     given = [*(part for v in known for part in _each_gate(v, count)), before]
     kernel(
         *(*targets, rest, *coming),
         *[given[i] for i in gradient.inputs],
         *[shown[i] for i in gradient.outputs],
     )
+    slopes = [v.swapaxes(0, 1).reshape(x._array.shape) for v in apart]
     found = (slopes[0], slopes[-1], rest)
     return [wrap(v, x._kind) if on else None for v, on in zip(found, needs)]
 
