@@ -134,11 +134,15 @@ def level() -> Iterator[Level]:
 def only(levels: tuple[Level, ...]) -> Iterator[None]:
     """Only these levels see what is computed."""
     before, mode.levels = mode.levels, levels
-    outer, mode.recording = mode.recording, recording(mode.recording is True)
+    follows, outer = mode.follow, mode.recording
+    mode.recording = recording(outer is True)
     try:
         yield
     finally:
         mode.levels, mode.recording = before, outer
+        if mode.follow is not follows:  # a level that was closed meanwhile was the last in force
+            mode.follow = follows
+            arrange()
 
 
 # ------------------------------------------------------------------------------- tensors with tangents

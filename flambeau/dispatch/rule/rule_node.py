@@ -69,7 +69,8 @@ class RuleNode(Node):
 
     def origin(self, i: int) -> tuple[Any, Any]:
         edge = self.origins[i][1]
-        return self.saved[i], self if edge == "y" else edge
+        output = 0 if edge == "y" else edge if type(edge) is int else None
+        return self.saved[i], edge if output is None else self.port(output)
 
     def saved_value(self, name: str) -> Any:
         own = self.operation.saved_names[name]

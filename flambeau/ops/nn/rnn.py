@@ -265,7 +265,12 @@ def _recorded_gradient(
     mode: str,
     needs: Sequence[bool],
 ) -> list[Tensor | None]:
-    """The gradient as a recorded computation: that of the steps one by one."""
+    """The gradient as a recorded computation: that of the steps one by one.
+
+    An operand may be computed from another, as a first state from the weights: seen through views of their own,
+    none gets what reaches it by way of the other.
+    """
+    operands = tuple([None if v is None else v.view(v.shape) for v in operands])
     made = steps(*operands, mode)
     pairs = [(v, g) for v, g in zip(made, (g_y, g_last)) if g is not None and v is not None]
     wanted = [v for v, on in zip(operands, needs) if on]
@@ -362,14 +367,17 @@ def _(
     ]
     kernel, gradient = _gradient(mode, before.dtype, device_of(before))
     known = [gates._array] if lasting else [x._array, own._array]
-    slopes, rest = [np.empty_like(v) for v in known], np.empty_like(before)
-    targets = [part for v in slopes for part in _each_gate(v, count)]
+    apart = [
+        np.empty_like(v).reshape(count, *before.shape) for v in known
+    ]  # kernels write in order
+    targets, rest = [part for v in apart for part in v], np.empty_like(before)
     given = [*(part for v in known for part in _each_gate(v, count)), before]
     kernel(
         *(*targets, rest, *coming),
         *[given[i] for i in gradient.inputs],
         *[shown[i] for i in gradient.outputs],
     )
+    slopes = [v.swapaxes(0, 1).reshape(x._array.shape) for v in apart]
     found = (slopes[0], slopes[-1], rest)
     return [wrap(v, x._kind) if on else None for v, on in zip(found, needs)]
 

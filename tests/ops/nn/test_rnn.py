@@ -5,7 +5,7 @@ import pytest
 
 import flambeau as torch
 from flambeau import nn
-from flambeau.ops.nn.rnn import GATES, recurrence, unrolled
+from flambeau.ops.nn.rnn import GATES, advance, gate_by_gate, gated, recurrence, unrolled
 
 # outputs, the gradients of x, of the first elements of weight_hh and of bias_hh
 RECORDED = {
@@ -91,3 +91,55 @@ def test_only_the_last_cell_is_used():
     (slope,) = torch.autograd.grad(recurrence(*given, "LSTM")[1].sum(), given[4:])
     (other,) = torch.autograd.grad(unrolled(*given, "LSTM")[1].sum(), given[4:])
     np.testing.assert_allclose(slope.tolist(), other.tolist(), rtol=1e-12)
+
+
+def test_a_first_state_may_depend_on_the_weights():
+    x, w, b, h, _ = operands("GRU")
+
+    def call(x, w, b, h):
+        first = recurrence(x, w, b, h, None, "GRU")[0][-1]
+        return recurrence(x, w, b, first, None, "GRU")[0]
+
+    assert torch.autograd.gradgradcheck(call, (x, w, b, h))
+
+
+@pytest.mark.parametrize("mode", ["GRU", "LSTM"])
+def test_steps_of_a_cell_have_gradients_of_two_orders(mode):
+    x, w, b, h, c = operands(mode)
+    given = [x[0].detach().requires_grad_(), w, b, h] + ([] if c is None else [c])
+
+    def call(x, w, b, h, c=None):
+        for _ in range(2):
+            h, c = advance(x, w, b, h, c, mode)
+        return h if c is None else (h, c)
+
+    assert torch.autograd.gradcheck(call, given, check_forward_ad=True)
+    assert torch.autograd.gradgradcheck(call, given)
+
+
+@pytest.mark.parametrize("mode", ["GRU", "LSTM"])
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_step_is_its_gates_one_by_one(mode, turned):
+    shapes = (7, 5 * GATES[mode]), (7, 5 * GATES[mode]), (7, 5)
+    made = [torch.linspace(-2, 2, n * m).cos().reshape(m, n).T for n, m in shapes]
+    x, own, state = ((v if turned else v.contiguous()).requires_grad_() for v in made)
+    found, expected = (f(x, own, state, mode)[:2] for f in (gated, gate_by_gate))
+    for got, want in zip(found, expected):
+        if want is None:
+            continue
+        np.testing.assert_allclose(got.tolist(), want.tolist(), rtol=1e-6)
+        slopes = (
+            torch.autograd.grad(v.sum(), (x, own, state), retain_graph=True, allow_unused=True)
+            for v in (got, want)
+        )
+        for slope, other in zip(*slopes):
+            np.testing.assert_allclose(slope.tolist(), other.tolist(), rtol=1e-5, atol=1e-7)
+
+
+def test_the_state_of_a_step_may_not_be_changed_before_its_gradient():
+    x, w, b, h, c = operands("LSTM")
+    y, cell = advance(x[0], w, b, h, c, "LSTM")
+    with torch.no_grad():
+        cell.zero_()
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.sum().backward()
