@@ -72,12 +72,12 @@ FUNCTIONS: dict[str, Function] = {
     "hypot": Function(mpmath.hypot, [(-3, 3)], operands=2),
     "logaddexp": Function(lambda x, y: mpmath.log(mpmath.exp(x) + mpmath.exp(y)), [(1, 50)], operands=2),
     "sigmoid": Function(lambda x: 1 / (1 + mpmath.exp(-x)), [(-80, 80), (-3, 3)]),
-    "erf": Function(mpmath.erf, [(-6, 6), (-0.5, 0.5)], "+-"),
+    "erf": Function(mpmath.erf, [(-6, 6), (-0.5, 0.5)], "+-", limits=(1.0, 1.5)),
     "erfc": Function(mpmath.erfc, [(-3, 9), (-0.5, 0.5)]),
     "special.erfcx": Function(
         lambda x: mpmath.exp(x * x) * mpmath.erfc(x), [(-3, 20), (0, 2)], precision=60
     ),
-    "erfinv": Function(mpmath.erfinv, [(-1, 1), (-0.01, 0.01)], limits=(2.0, 6.0)),
+    "erfinv": Function(mpmath.erfinv, [(-1, 1), (-0.01, 0.01)], limits=(0.6, 3.0)),
     "special.ndtr": Function(_normal, [(-13, 8), (-1, 1)], limits=(5.0, 4.0)),
     "special.log_ndtr": Function(
         lambda x: mpmath.log(_normal(x)), [(-13, 3), (-100, 5)], limits=(2.0, 5.0), precision=60

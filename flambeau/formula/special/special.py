@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from fractions import Fraction
+from functools import cache
+from itertools import pairwise
 from typing import Any
 
 from ..declaration import derivative, expanded, primitive
@@ -56,14 +59,43 @@ def horner(x: Expression, coefficients: Sequence[float]) -> Expression:
     return value  # type: ignore[return-value]
 
 
+def estrin(x: Expression, coefficients: Sequence[float]) -> Expression:
+    """`horner` by halves: few steps wait for each other. For an x whose powers stay finite."""
+    values: list[Any] = list(coefficients)
+    power: Any = x
+    while len(values) > 1:
+        pairs = [fused(power, b, a) for a, b in pairwise(values)][::2]
+        values = [*pairs, *values[len(values) & ~1 :]]
+        power = square(power)
+    return values[0]
+
+
 def chebyshev(t: Expression, coefficients: Sequence[float]) -> Expression:
-    """The Chebyshev series at t in [-1, 1], by Clenshaw's recurrence."""
+    """The Chebyshev series at t in [-1, 1]: from powers of t where they do not cancel, else by Clenshaw's recurrence."""
+    powers = _powers(tuple(coefficients))
+    if sum(map(abs, powers)) < 1.5 * sum(map(abs, coefficients)):
+        return fused(t, fused(t, estrin(t, powers[2:]), powers[1]), powers[0])
     after: Any = 0.0
     value: Any = coefficients[-1]
     double = t * 2
     for coefficient in reversed(coefficients[1:-1]):
         after, value = value, fused(double, value, coefficient - after)
     return fused(t, value, coefficients[0] - after)
+
+
+@cache
+def _powers(coefficients: tuple[float, ...]) -> tuple[float, ...]:
+    """The Chebyshev series' coefficients of 1, t, t^2, ..., each rounded once."""
+    total = [Fraction(0)] * len(coefficients)
+    before, now = [0], [1]  # the polynomials T(n - 1) and T(n); T(-1) = T(1)
+    for n, coefficient in enumerate(map(Fraction, coefficients)):
+        for k, factor in enumerate(now):
+            total[k] += factor * coefficient
+        double = [0, *(factor * (2 if n else 1) for factor in now)]
+        for k, factor in enumerate(before):
+            double[k] -= factor
+        before, now = now, double
+    return tuple(map(float, total))
 
 
 def between(x: Expression, low: float, high: float) -> Expression:
@@ -78,36 +110,46 @@ def _scaled_tail(x: Expression) -> Expression:
     return chebyshev(t, c.ERFCX) / (1 + x * 2)
 
 
-def _gauss(x: Expression) -> Expression:
-    """exp(-x^2) with the rounding error of x^2 compensated: x = h + d with h^2 exact."""
+def _split(x: Expression) -> tuple[Expression, Expression]:
+    """(h, d): x = h + d, cut off at 40, where exp(-x^2) is 0; h^2 is exact."""
     x = where(x > 40, 40.0, where(x < -40, -40.0, x))
     head = rint(x * 16) / 16
-    return exp(-(head * head)) * exp((head - x) * (head + x))
+    return head, x - head
 
 
-def _half_gauss(x: Expression) -> Expression:
+@expanded(derivative=by_expansion)
+def gauss(x: Expression) -> Expression:
+    """exp(-x^2) with the rounding error of x^2 compensated."""
+    head, rest = _split(x)
+    return exp(-square(head)) * exp(-rest * (head + head + rest))
+
+
+@expanded(derivative=by_expansion)
+def half_gauss(x: Expression) -> Expression:
     """exp(-x^2 / 2) with the rounding error of x^2 compensated."""
-    x = where(x > 40, 40.0, where(x < -40, -40.0, x))
-    head = rint(x * 16) / 16
-    return exp(square(head) * -0.5) * exp((head - x) * (head + x) * 0.5)
+    head, rest = _split(x)
+    return exp(square(head) * -0.5) * exp(rest * (head + head + rest) * -0.5)
 
 
 def _erf_near(x: Expression) -> Expression:
-    return x * chebyshev(between(square(x), 0.0, 1.0), c.ERF)
+    """erf up to 1."""
+    z = square(x)
+    return fused(x, estrin(where(z > 1, 1.0, z), c.ERF_NEAR), x)
 
 
 @expanded(costly=True)
 def erf(x: Expression) -> Expression:
     size = absolute(x)
-    far = sign(x) * (1 - _gauss(size) * _scaled_tail(size))
+    beyond = where(size < 1, 1.0, where(size > 6, 6.0, size)) - 1
+    far = sign(x) * (1 - exp(-estrin(beyond, c.ERF_FAR)))
     return where(size < 1, _erf_near(x), far)
 
 
 @expanded(many_steps=True)
 def erfc(x: Expression) -> Expression:
     size = absolute(x)
-    tail = _gauss(size) * _scaled_tail(size)
-    return where(absolute(x) < 0.5, 1 - _erf_near(x), where(x < 0, 2 - tail, tail))
+    tail = gauss(size) * _scaled_tail(size)
+    return where(size < 0.5, 1 - _erf_near(x), where(x < 0, 2 - tail, tail))
 
 
 @expanded(many_steps=True)
@@ -135,7 +177,7 @@ derivative(erfcx)(lambda g, out, x: (g * (2 * x * out - 2 / ROOT_PI),))
 @expanded
 def ndtr(x: Expression) -> Expression:
     size, t = absolute(x), x * (1 / ROOT_2)
-    tail = _half_gauss(size) * _scaled_tail(size * (1 / ROOT_2)) * 0.5
+    tail = half_gauss(size) * _scaled_tail(size * (1 / ROOT_2)) * 0.5
     return where(size < 0.7, 0.5 + _erf_near(t) * 0.5, where(x < 0, tail, 1 - tail))
 
 
@@ -159,10 +201,10 @@ def _quantile(q: Expression, tail: Expression) -> Expression:
     depth = sqrt(-log(where(tail > 0, where(tail > 0.1, 0.1, tail), 0.1)))
     near, far = where(depth > 5, 5.0, depth) - 1.6, where(depth < 5, 5.0, depth) - 5
     # Which quotient it is, is chosen before the one division.
-    above = where(depth <= 5, horner(near, c.QUANTILE_C), horner(far, c.QUANTILE_E))
-    below = where(depth <= 5, horner(near, c.QUANTILE_D), horner(far, c.QUANTILE_F))
-    above = where(central, q * horner(r, c.QUANTILE_A), above)
-    value = above / where(central, horner(r, c.QUANTILE_B), below)
+    above = where(depth <= 5, estrin(near, c.QUANTILE_C), estrin(far, c.QUANTILE_E))
+    below = where(depth <= 5, estrin(near, c.QUANTILE_D), estrin(far, c.QUANTILE_F))
+    above = where(central, q * estrin(r, c.QUANTILE_A), above)
+    value = above / where(central, estrin(r, c.QUANTILE_B), below)
     outer = where(equal(tail, 0), math.inf, where(tail < 0, math.nan, value))
     return where(isnan(q), q, where(central, value, sign(q) * outer))
 
@@ -174,7 +216,14 @@ def ndtri(x: Expression) -> Expression:
 
 @expanded(many_steps=True)
 def erfinv(x: Expression) -> Expression:
-    return _quantile(x * 0.5, (1 - absolute(x)) * 0.5) * (1 / ROOT_2)
+    """Polynomials in w = -log(1 - x^2) and in its square root, after Giles (2010)."""
+    size = absolute(x)
+    rest = (1 - size) * (1 + size)
+    w = -log(where(rest > 0, rest, 0.5))
+    near = chebyshev(between(w, 0.0, 6.25), c.ERFINV_NEAR)
+    far = chebyshev(between(sqrt(where(w < 6.25, 6.25, w)), 2.5, 6.1), c.ERFINV_FAR)
+    value = x * where(w < 6.25, near, far)
+    return where(rest > 0, value, where(equal(size, 1), x * math.inf, math.nan))
 
 
 derivative(ndtr, gate)(lambda g, out, x: (g * _bell(x * (1 / ROOT_2)) * (1 / ROOT_2PI),))
@@ -219,7 +268,7 @@ def _log_gamma_right(x: Expression) -> Expression:
     stirling = (
         (big - 0.5) * (log(big) - 1)
         + (0.5 * math.log(2 * math.pi) - 0.5)
-        + inverse * horner(square(inverse), c.STIRLING)
+        + inverse * estrin(square(inverse), c.STIRLING)
     )
     return where(x < 8, small, where(equal(x, math.inf), math.inf, stirling))
 
@@ -247,7 +296,7 @@ def _digamma_right(x: Expression) -> Expression:
     small = total + ((y - root) - rest) * chebyshev(y * 2 - 3, c.DIGAMMA_NEAR)
     big = where(x < 10, 10.0, x)
     inverse = reciprocal(square(big))
-    series = log(big) - 0.5 / big - inverse * horner(inverse, c.DIGAMMA)
+    series = log(big) - 0.5 / big - inverse * estrin(inverse, c.DIGAMMA)
     return where(x < 10, small, series)
 
 

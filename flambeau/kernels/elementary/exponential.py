@@ -368,6 +368,25 @@ def fused(x: Value, y: Value, z: Value) -> Value:
     return x.multiply_add(y, z)
 
 
+@lowers(s.gauss, wide=True)
+def gauss(x: Value) -> Value:
+    size = clamp(x, -40.0, 40.0)
+    return _less_lost(size, size)
+
+
+@lowers(s.half_gauss, wide=True)
+def half_gauss(x: Value) -> Value:
+    size = clamp(x, -40.0, 40.0)
+    return _less_lost(size, size * 0.5)
+
+
+def _less_lost(x: Value, y: Value) -> Value:
+    """exp(-x y) with the rounding error of the product compensated."""
+    product = x * y
+    value = exp(-product)
+    return value - value * x.fma(y, -product)
+
+
 @lowers(s.erf)
 def erf(x: Value) -> Value:
     """For float32; the formula of `formula.special` serves float64."""

@@ -19,6 +19,7 @@ from . import (  # noqa: F401
     in_double,
     piecewise,
     power,
+    quantile,
     remainder,
     trigonometry,
 )

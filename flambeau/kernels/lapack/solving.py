@@ -45,7 +45,7 @@ def by_columns(x: Any, lead: tuple[int, ...] | None = None) -> np.ndarray:
 
 def back(x: np.ndarray, lead: tuple[int, ...], turned: bool = True) -> np.ndarray:
     """A stack with its leading dimensions, turned back."""
-    x = x.reshape(*lead, *x.shape[1:])
+    x = x.reshape(*lead, *x.shape[1:]) if lead else x[0]
     return x.swapaxes(-1, -2) if turned else x
 
 
