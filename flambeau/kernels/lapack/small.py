@@ -169,6 +169,8 @@ def _write_lanes(group: _Group, first: Value, write: Callable[[Value, Value], No
             write(matrix, lane)
             failed = code.load(code.at(group.of_all[1], group.element, lane), group.element)
             code.put(failed.convert("i32"), code.p["info"], matrix)
+            with code.when(failed.differs(0.0)):
+                code.report(failed.convert("i64"))
 
 
 @cache
@@ -247,12 +249,13 @@ def _told(
 
 class Eliminated(NamedTuple):
     """Of each matrix: the solutions, its pivots (whose product is the determinant), that product, and the number of the
-    first pivot that is 0."""
+    first pivot that is 0; failed: Is there one?"""
 
     x: np.ndarray
     pivots: np.ndarray
     products: np.ndarray
     info: np.ndarray
+    failed: bool
 
 
 def eliminated(a: Any, b: Any = None, k: int = 0) -> Eliminated:
@@ -270,8 +273,8 @@ def eliminated(a: Any, b: Any = None, k: int = 0) -> Eliminated:
     info = np.empty(lead, np.int32)
     right = a if b is None else b
     told = _told(a.itemsize, count, n, k, a.strides + right.strides, b is None)
-    _solver(ELEMENTS[a.dtype])(a, right, x, pivots, products, info, *told)
-    return Eliminated(x, pivots, products, info)
+    failed = _solver(ELEMENTS[a.dtype])(a, right, x, pivots, products, info, *told)
+    return Eliminated(x, pivots, products, info, bool(failed))
 
 
 def cholesky(a: Any) -> Any:
@@ -283,5 +286,5 @@ def cholesky(a: Any) -> Any:
     a = a.reshape(count, n, n)
     x, info = np.empty((*lead, n, n), a.dtype), np.empty(lead, np.int32)
     told = _told(a.itemsize, count, n, 0, a.strides * 2, True)
-    _factorer(ELEMENTS[a.dtype])(a, a, x, info, *told)
-    return NotImplemented if info.any() else (x, info)
+    failed = _factorer(ELEMENTS[a.dtype])(a, a, x, info, *told)
+    return NotImplemented if failed else (x, info)

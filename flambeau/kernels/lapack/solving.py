@@ -102,7 +102,7 @@ def slogdet(a: Any) -> Any:
 
 def _regular(found: small.Eliminated) -> Any:
     """Solutions and codes, unless a matrix is singular: LAPACK has the last word about that."""
-    return NotImplemented if found.info.any() else (found.x, found.info)
+    return NotImplemented if found.failed else (found.x, found.info)
 
 
 def solve(a: Any, b: Any) -> Any:

@@ -16,6 +16,8 @@ from ...core.tensor import Tensor, wrap, wrap_dim
 from ...dispatch.decided import decided
 from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
+from ...formula.quiet import quiet
+from ..create.factory import factory, of_arguments
 from ..join.cat import cat
 from ..tensor.convert import clone
 
@@ -292,40 +294,24 @@ for _kind in _KINDS:
     _define(_kind)
 
 
-def _frequencies(name: str, n: int, d: float, values: Any, options: dict[str, Any]) -> Tensor:
-    from ..create.data import tensor
-
-    dtype = options.get("dtype")
-    if dtype is not None and dtype.category < 2:
-        raise RuntimeError(f"{name} requires a floating point or complex dtype, got {dtype}")
-    from ...core.dtype import get_default_dtype
-
-    scaled = (values / (n * d)) if n else np.zeros(0)
-    requires_grad = options.pop("requires_grad", False)
-    options["dtype"] = dtype or get_default_dtype()
-    result = tensor(scaled, **{k: options[k] for k in ("dtype", "device")})
-    return result.requires_grad_() if requires_grad else result
+def _frequencies(name: str, kind: Any, steps: np.ndarray, span: float) -> Any:
+    chosen = kind()
+    if chosen.dtype.category < 2:
+        raise RuntimeError(f"{name} requires a floating point or complex dtype, got {chosen.dtype}")
+    with quiet():  # of no points, or of no time between them, the frequencies are not finite
+        values = (steps / span).astype(chosen.numpy)
+    return chosen.xp.asarray(values), chosen
 
 
-@public("fft.fftfreq", out=True)
-def fftfreq(
-    n: int,
-    d: float = 1.0,
-    *,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
+@public("fft.fftfreq")
+@of_arguments
+@factory
+def fftfreq(kind: Any, n: int, d: float = 1.0) -> Any:
     """The frequencies of `fft`'s results, in cycles a unit: 0, 1, ..., -2, -1 over n d.
 
     Args:
         n: The number of points.
         d: The time between two of them.
-        dtype: Of the result.
-        layout: torch.strided.
-        device: Of the result.
-        requires_grad: Record operations on it.
 
     Source: torch.fft.fftfreq
 
@@ -334,31 +320,20 @@ def fftfreq(
         >>> torch.fft.fftfreq(4)
         tensor([ 0.0000,  0.2500, -0.5000, -0.2500])
     """
-    options = {"dtype": dtype, "device": device, "requires_grad": requires_grad}
     steps = np.arange(n)
     steps[(n + 1) // 2 :] -= n
-    return _frequencies("fftfreq", n, d, steps, options)
+    return _frequencies("fftfreq", kind, steps, n * d)
 
 
-@public("fft.rfftfreq", out=True)
-def rfftfreq(
-    n: int,
-    d: float = 1.0,
-    *,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
+@public("fft.rfftfreq")
+@of_arguments
+@factory
+def rfftfreq(kind: Any, n: int, d: float = 1.0) -> Any:
     """The frequencies of `rfft`'s results, in cycles a unit.
 
     Args:
         n: The number of points of the signal.
         d: The time between two of them.
-        dtype: Of the result.
-        layout: torch.strided.
-        device: Of the result.
-        requires_grad: Record operations on it.
 
     Source: torch.fft.rfftfreq
 
@@ -367,8 +342,7 @@ def rfftfreq(
         >>> torch.fft.rfftfreq(4)
         tensor([0.0000, 0.2500, 0.5000])
     """
-    options = {"dtype": dtype, "device": device, "requires_grad": requires_grad}
-    return _frequencies("rfftfreq", n, d, np.arange(n // 2 + 1), options)
+    return _frequencies("rfftfreq", kind, np.arange(n // 2 + 1), n * d)
 
 
 def _shifted(x: Tensor, dim: Any, back: bool) -> Tensor:

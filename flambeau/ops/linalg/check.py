@@ -87,9 +87,9 @@ def at(batch: tuple[int, ...]) -> str:
 
 def first_failure(info: np.ndarray) -> tuple[str, int] | None:
     """Where the first matrix failed and with which code; None if none did."""
-    flat = info.reshape(-1)
-    if not info.any():
+    if not np.count_nonzero(info):
         return None
+    flat = info.reshape(-1)
     failed = np.flatnonzero(flat)
     if not failed.size:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from ... import kernels
 from ...core.dtype import BY_NUMPY
 from ...core.promotion import promote_types
 from ...core.tensor import Tensor, wrap_dim
+from ...dispatch.decided import decided
 from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
 from ..view.complex import view_as_complex
@@ -152,7 +154,8 @@ def matrix_diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -
 
 
 @public("kron", method=True, out=True, tensors="input other")
-def kron(input: Tensor, other: Tensor) -> Tensor:
+@decided
+def kron(input: Tensor, other: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
     """The Kronecker product: blocks of `other`, one for each element of `input`.
 
     Source: torch.kron
@@ -165,9 +168,10 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     n = max(input.ndim, other.ndim)
     a = (1,) * (n - input.ndim) + tuple(input.shape)
     b = (1,) * (n - other.ndim) + tuple(other.shape)
-    left = input.reshape([size for pair in zip(a, (1,) * n) for size in pair])
-    right = other.reshape([size for pair in zip((1,) * n, b) for size in pair])
-    return (left * right).reshape([i * j for i, j in zip(a, b)])
+    left = [size for pair in zip(a, (1,) * n) for size in pair]
+    right = [size for pair in zip((1,) * n, b) for size in pair]
+    whole = [i * j for i, j in zip(a, b)]
+    return lambda x, y: (x.reshape(left) * y.reshape(right)).reshape(whole)
 
 
 def cov_of(x: Tensor, correction: int, fweights: Any, aweights: Any) -> Tensor:

@@ -84,6 +84,11 @@ def test_frequencies() -> None:
     assert torch.fft.fftfreq(5, d=0.5).tolist() == pytest.approx([0, 0.4, 0.8, -0.8, -0.4])
     assert torch.fft.rfftfreq(4, dtype=torch.float64).tolist() == [0.0, 0.25, 0.5]
     assert torch.fft.fftfreq(0).shape == (0,)
+    assert torch.fft.rfftfreq(0).isnan().tolist() == [True]
+    assert torch.fft.fftfreq(4, 0.0)[1:].tolist() == [torch.inf, -torch.inf, -torch.inf]
+    kept = torch.fft.fftfreq(3)
+    kept += 1
+    assert torch.fft.fftfreq(3)[0] == 0
     with pytest.raises(RuntimeError, match="floating point or complex"):
         torch.fft.fftfreq(4, dtype=torch.int64)
 
