@@ -187,7 +187,7 @@ def _solver(element: str) -> Callable[..., int]:
                 code.put(pivot, code.p["pivots"], matrix * n + i)
                 with code.loop(code.zero, k) as j:
                     value = code.load(group.number(i, n + j, lane), element)
-                    code.put(value, code.p["x"], (matrix * n + i) * k + j)
+                    code.put(value, code.p["x"], (matrix * k + j) * n + i)  # by columns
 
         with code.rows() as row:
             first = row * code.lanes
@@ -268,13 +268,13 @@ def eliminated(a: Any, b: Any = None, k: int = 0) -> Eliminated:
         if b.shape[:-2] != lead:
             b = np.broadcast_to(b, (*lead, n, k))
         b = b.reshape(count, n, k)
-    x = np.empty((*lead, n, k), a.dtype)
+    x = np.empty((*lead, k, n), a.dtype)
     pivots, products = np.empty((*lead, n), a.dtype), np.empty(lead, a.dtype)
     info = np.empty(lead, np.int32)
     right = a if b is None else b
     told = _told(a.itemsize, count, n, k, a.strides + right.strides, b is None)
     failed = _solver(ELEMENTS[a.dtype])(a, right, x, pivots, products, info, *told)
-    return Eliminated(x, pivots, products, info, bool(failed))
+    return Eliminated(x.swapaxes(-1, -2), pivots, products, info, bool(failed))
 
 
 def cholesky(a: Any) -> Any:

@@ -83,3 +83,6 @@ def test_inverses_and_solutions_lie_by_columns(n: int, device: str) -> None:
     a, b = torch.eye(n, device=device), torch.ones(n, 2, device=device)
     assert torch.linalg.inv(a).stride() == (1, n)
     assert torch.linalg.solve(a, b).stride() == (1, n)
+    several, right = a.repeat(64, 1, 1), b.repeat(64, 1, 1)
+    assert torch.linalg.inv(several).stride() == (n * n, 1, n)
+    assert torch.linalg.solve(several, right).stride() == (2 * n, 1, n)
