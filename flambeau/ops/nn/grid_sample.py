@@ -177,8 +177,8 @@ def _(
 ) -> Tensor | None:
     from ...autograd.forward import through  # loaded: it asks for the tangents
 
-    def function(*operands: Any) -> tuple:
-        return (composed(*operands, mode, padding_mode, aligned),)
+    def function(x: Tensor, grid: Tensor) -> tuple:
+        return (composed(x, grid, mode, padding_mode, aligned),)
 
     return through(function, (x, grid), (t_x, t_grid))[0]
 
