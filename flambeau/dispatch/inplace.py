@@ -8,7 +8,7 @@ definition (`Operation.into`), so that the in-place form costs what is written a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from numpy import ndarray
 
@@ -68,7 +68,7 @@ def inplace_form(function: Callable) -> Callable:
     return function
 
 
-class Write(NamedTuple):
+class Write:
     """An operation that writes values at a key of a tensor, on its operands.
 
     Attributes:
@@ -81,13 +81,20 @@ class Write(NamedTuple):
         explain: Raises the error for an index that is wrong, in PyTorch's words.
     """
 
-    operation: Any
-    input: Tensor
-    target: Tensor
-    values: Tensor
-    key: Any
-    options: tuple = ()
-    explain: Callable[[], None] | None = None
+    __slots__ = ("explain", "input", "key", "operation", "options", "target", "values")
+
+    def __init__(
+        self,
+        operation: Any,
+        input: Tensor,
+        target: Tensor,
+        values: Tensor,
+        key: Any,
+        options: tuple = (),
+        explain: Callable[[], None] | None = None,
+    ):
+        self.operation, self.input, self.target, self.values = operation, input, target, values
+        self.key, self.options, self.explain = key, options, explain
 
     def made(self) -> Tensor:
         """The result as a new tensor."""

@@ -32,7 +32,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from functools import update_wrapper
+from functools import cache, update_wrapper
 from importlib import import_module
 from types import CodeType, FunctionType
 from typing import Any
@@ -237,6 +237,11 @@ def outer({cells}):
         function, args, kwargs = guard.chosen_at_first(args, kwargs)
         return function(*args, **kwargs)
 
+    return always.__code__, at_first.__code__
+"""
+_LINE_OF_NAMED = sys._getframe().f_lineno + 1
+_SOURCE_OF_NAMED = """\
+def outer({cells}):
     def named({head}**others):
         if 0: ({cells})
         usual = "usual"
@@ -253,35 +258,41 @@ def outer({cells}):
             args, kwargs = "signature".settled(args, kwargs)
         return usual(*args, **kwargs)
 
-    return always.__code__, at_first.__code__, named.__code__, renamed.__code__
+    return named.__code__, renamed.__code__
 """
-_codes: dict[tuple[int, tuple[str, ...], int], tuple[CodeType, ...]] = {}
-_NO_NAMES: tuple[str, ...] = ()
 
 
-def _guard_codes(
-    cells: int, names: tuple[str, ...] = _NO_NAMES, required: int = 0
-) -> tuple[CodeType, ...]:
-    """The codes of guards of functions with so many cells, and of functions with these positional arguments.
+@cache
+def _guard_codes(cells: int) -> tuple[CodeType, CodeType]:
+    """The codes of guards of functions with so many cells.
 
     A function's code must have as many free variables as it has cells. They are named and not used;
     to add them with `CodeType.replace` alone would leave them unset, which debuggers of Python 3.11 die of.
     What they mention by a string, `_mentioning` puts in its place.
     """
-    key = cells, names, required
-    codes = _codes.get(key)
-    if codes is None:
-        given = "".join(f"{name}, " for name in names)
-        text = _SOURCE.format(
-            cells="".join(f"cell{i}, " for i in range(cells)),
-            head=given,
-            given=given,
-            missing="".join(f" or {name} is absent" for name in names[:required]),
-        )
-        scope: dict[str, Any] = {}
-        exec(compile("\n" * _LINE + text, __file__, "exec", dont_inherit=True), scope)
-        codes = _codes[key] = scope["outer"](*range(cells))
-    return codes
+    return _compiled(_SOURCE, (__file__, _LINE), cells)  # type: ignore[no-any-return]
+
+
+@cache
+def _named_codes(cells: int, names: tuple[str, ...], required: int) -> tuple[CodeType, CodeType]:
+    """The same of guards that take arguments by name, of functions with these positional ones."""
+    given = "".join(f"{name}, " for name in names)
+    missing = "".join(f" or {name} is absent" for name in names[:required])
+    place = __file__, _LINE_OF_NAMED
+    options = {"head": given, "given": given, "missing": missing}
+    return _compiled(_SOURCE_OF_NAMED, place, cells, **options)  # type: ignore[no-any-return]
+
+
+def _compiled(source: str, place: tuple[str, int], cells: int, **options: str) -> Any:
+    """What the source's `outer` gives, for functions of so many cells.
+
+    place: The file and the line where the source stands, for tracebacks.
+    """
+    file, line = place
+    text = source.format(cells="".join(f"cell{i}, " for i in range(cells)), **options)
+    scope: dict[str, Any] = {}
+    exec(compile("\n" * line + text, file, "exec", dont_inherit=True), scope)
+    return scope["outer"](*range(cells))
 
 
 def _mentioning(code: CodeType, name: str, **objects: Any) -> CodeType:
@@ -300,11 +311,7 @@ def exchanged_code(
 
     place: The file and the line where the source stands, for tracebacks.
     """
-    file, line = place
-    text = source.format(cells="".join(f"cell{i}, " for i in range(cells)))
-    scope: dict[str, Any] = {}
-    exec(compile("\n" * line + text, file, "exec", dont_inherit=True), scope)
-    (code,) = scope["outer"](*range(cells))
+    (code,) = _compiled(source, place, cells)
     return _mentioning(code, name, **objects)
 
 
@@ -429,7 +436,7 @@ class ExchangedGuard(Guard):
         function, signature = self.published, self.signature
         assert signature is not None
         names, required = signature.positional, len(signature.required)
-        codes = _guard_codes(len(function.__closure__ or ()), names, required)
+        codes = _named_codes(len(function.__closure__ or ()), names, required)
         objects = {
             "usual": signature.usual or self.original,
             "absent": ABSENT,
@@ -437,9 +444,7 @@ class ExchangedGuard(Guard):
         }
         defaults = [signature.defaults.get(name, ABSENT) for name in names]
         function.__defaults__ = tuple(defaults)  # the other codes take any arguments, and need none
-        function.__code__ = _mentioning(
-            codes[3 if signature.open else 2], function.__name__, **objects
-        )
+        function.__code__ = _mentioning(codes[bool(signature.open)], function.__name__, **objects)
 
     def restore(self) -> None:
         if self.signature is not None and self.signature.aliases:

@@ -254,8 +254,8 @@ NEURAL = (
 _NOT_AT_IMPORT = {
     *LAZY,
     *(f"linalg.{part}" for part in (
-        *("check", "cholesky", "cross", "eig", "inverse", "ldl", "lapack", "lowrank", "lu", "norm"),
-        *("polar", "power", "pseudoinverse", "qr", "svd"),
+        *("check", "cholesky", "contraction", "cross", "eig", "einsum_plan", "inverse", "ldl", "lapack"),
+        *("lowrank", "lu", "norm", "polar", "power", "pseudoinverse", "qr", "svd"),
     )),
     *("tensor.dlpack", "tensor.inplace_name", "nn.attention_head", "nn.bag", "nn.convolution_check", "nn.taps",
       "nn.window"),

@@ -149,6 +149,23 @@ def test_what_is_written_with_out_is_not_remembered():
         assert torch.cat([x, x]) is not out
 
 
+@pytest.mark.parametrize("function", [torch.broadcast_tensors, torch.atleast_1d, torch.meshgrid])
+def test_views_of_several_tensors_each_show_their_own(function):
+    def one_memory(start):
+        return list(torch.arange(start, start + 4.0).view(2, 2))
+
+    def two_memories(start):
+        return [torch.arange(start, start + 2.0), torch.arange(start + 7, start + 9.0)]
+
+    options = {"indexing": "ij"} if function is torch.meshgrid else {}
+    for first, then in ((one_memory, two_memories), (two_memories, one_memory)):
+        for i in range(10):
+            tensors = (first if i < 5 else then)(float(i))
+            for made, x in zip(function(*tensors, **options), tensors, strict=True):
+                assert made.unique().tolist() == x.tolist()
+                assert made.data_ptr() == x.data_ptr()
+
+
 def test_inference_and_forward_mode_are_seen():
     x = torch.ones(2, 3)
     for _ in range(5):

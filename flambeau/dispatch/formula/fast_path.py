@@ -10,6 +10,7 @@ neither can take goes to the general path, which does the call anew and explains
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -38,17 +39,15 @@ class FastPath(dict):
     form: "new" for ``f(*operands, statics, numbers)``, "into" for the same in place, "out" for
         ``f(*operands, statics, numbers, out)``, "rows" for
         ``f(*operands, statics, numbers, dim, keepdim)``. Absent operands are None.
-
-    Attributes:
-        mixed: The functions for operands of several kinds, which give None for what they cannot take.
     """
-
-    mixed: FastPath
 
     def __init__(self, operation: Any, form: str, mixes: bool = False):
         self.operation, self.form, self.mixes = operation, form, mixes
-        if not mixes:
-            self.mixed = FastPath(operation, form, True)
+
+    @cached_property
+    def mixed(self) -> FastPath:
+        """The functions for operands of several kinds, which give None for what they cannot take."""
+        return FastPath(self.operation, self.form, True)
 
     def __missing__(self, present: tuple[bool, ...]) -> Callable:
         made = self[present] = FORMS[self.form](self.operation, present, self.mixes).function()

@@ -23,6 +23,7 @@ _NAMES = {
     "gather.along": "write write_at write_flat",
     "gather.segment": "largest",
     "gather.indexed": "add_at combine_at placed put_at spread take",
+    "lapack.solving": "factor triangle",
     "matmul.gemv": "matrix_vector",
     "matmul.matmul": "added product",
     "nn.attention": "backward forward",
@@ -34,19 +35,9 @@ _NAMES = {
 }
 """By module: its functions."""
 
-_DEFINITIONS = {
-    "ops.linalg.cholesky": "solve_triangle",
-    "ops.linalg.lu": "factor",
-}
-"""Functions of definitions, which a library has for the GPU: they stand below `kernels/cuda` without the word ops."""
-
 TABLE: dict[str, str] = {
     f"kernels.{module}.{name}": f"{module}.{name}"
     for module, names in _NAMES.items()
-    for name in names.split()
-} | {
-    f"{module}.{name}": f"{module.removeprefix('ops.')}.{name}"
-    for module, names in _DEFINITIONS.items()
     for name in names.split()
 }
 """Where a CPU's function stands in the package: where the GPU's stands below `kernels.cuda`."""

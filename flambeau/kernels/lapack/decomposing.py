@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,14 +22,35 @@ def qr(a: Any, mode: str) -> Any:
     if not call("geqrf", (made, tau), given, m * n * k):
         return NotImplemented
     wide = m if mode == "complete" else k
-    q = np.empty((len(made), wide, m), a.dtype)
+    r = lower(made[:, :, :wide])  # of R by columns
+    q = made if wide == n else _of_rows(made, k, wide)
+    given = (m, wide, k, A, m, B, Space(size), size, Space(1))
+    call("orgqr", (q, tau), given, m * wide * k)
+    return back(q, lead), back(r, lead)
+
+
+def _of_rows(made: np.ndarray, k: int, wide: int) -> np.ndarray:
+    """The first k rows of matrices and zeros, so many in all."""
+    q = np.empty((len(made), wide, made.shape[2]), made.dtype)
     q[:, :k] = made[:, :k]
     if wide > k:
         q[:, k:] = 0
-    given = (m, wide, k, A, m, B, Space(size), size, Space(1))
-    call("orgqr", (q, tau), given, m * wide * k)
-    r = np.triu(made.swapaxes(1, 2)[:, :wide])
-    return back(q, lead), back(r, lead, False)
+    return q
+
+
+SMALL = 64
+"""Up to so many rows a kept mask is the fastest way to a triangle."""
+
+
+def lower(x: np.ndarray) -> np.ndarray:
+    """A copy of the lower triangles of matrices."""
+    m, n = x.shape[-2:]
+    return np.where(_mask(m, n), x, x.dtype.type(0)) if m <= SMALL >= n else np.tril(x)
+
+
+@lru_cache(64)
+def _mask(m: int, n: int) -> np.ndarray:
+    return np.arange(m)[:, None] >= np.arange(n)
 
 
 def eigvalsh(a: Any, uplo: str) -> Any:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
@@ -81,15 +80,15 @@ def integer() -> Any:
     return np.dtype(np.int64 if wide or hasattr(library, "sgetrf_64_") else np.int32)
 
 
-@dataclass(frozen=True)
 class Array:
-    """An argument that is an array of the call, by its place among these."""
+    """An argument that is an array of the call, by its place among these: one of `A` to `E`, which calls look up by
+    identity."""
 
-    place: int
+    def __init__(self, place: int):
+        self.place = place
 
 
-@dataclass(frozen=True)
-class Space:
+class Space(NamedTuple):
     """An argument that is workspace of so many elements."""
 
     size: int

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...formula.dimensions import broadcast_shapes
+from . import small
 from .routine import A, B, C, Space, call, integer
 
 TYPES = (np.dtype(np.float32), np.dtype(np.float64))
@@ -44,7 +45,7 @@ def by_columns(x: Any, lead: tuple[int, ...] | None = None) -> np.ndarray:
 
 def back(x: np.ndarray, lead: tuple[int, ...], turned: bool = True) -> np.ndarray:
     """A stack with its leading dimensions, turned back."""
-    x = x.reshape(*lead, *x.shape[1:])
+    x = x.reshape(*lead, *x.shape[1:]) if lead else x[0]
     return x.swapaxes(-1, -2) if turned else x
 
 
@@ -70,9 +71,23 @@ def factor(a: Any) -> Any:
     return back(lu, lead), pivots.astype(np.int32).reshape(*lead, k), told(info, lead)
 
 
+def det(a: Any) -> Any:
+    """Determinants."""
+    if small.fits(a):
+        return small.eliminated(a).products
+    found = slogdet(a)
+    if found is NotImplemented:
+        return NotImplemented
+    sign, log_of = found
+    return sign * np.exp(log_of)
+
+
 def slogdet(a: Any) -> Any:
     """Signs of determinants, and logarithms of what they are without them."""
     n = a.shape[-1]
+    if small.fits(a):
+        pivots = small.eliminated(a).pivots
+        return np.sign(pivots).prod(-1), np.log(np.abs(pivots)).sum(-1)
     if n < DETERMINED:
         return NotImplemented
     found = factor(a)
@@ -85,13 +100,22 @@ def slogdet(a: Any) -> Any:
     return sign.astype(a.dtype), np.log(np.abs(diagonal)).sum(-1)
 
 
+def _regular(found: small.Eliminated) -> Any:
+    """Solutions and codes, unless a matrix is singular: LAPACK has the last word about that."""
+    return NotImplemented if found.info.any() else (found.x, found.info)
+
+
 def solve(a: Any, b: Any) -> Any:
     """x of a x = b, and the first zero pivot of each matrix."""
     n, k = a.shape[-1], b.shape[-1]
-    if not fits(a, b) or n < SOLVED:
+    if not fits(a, b):
         return NotImplemented
     lead = broadcast_shapes(a.shape[:-2], b.shape[:-2])
     if lead != a.shape[:-2]:
+        return NotImplemented
+    if small.fits(a):
+        return _regular(small.eliminated(a, b))
+    if n < SOLVED:
         return NotImplemented
     lu, x = by_columns(a, lead), by_columns(b, lead)
     pivots, info = np.empty((len(lu), n), integer()), codes(len(lu))
@@ -107,6 +131,8 @@ def solve(a: Any, b: Any) -> Any:
 
 def inverse(a: Any) -> Any:
     """Inverses, and the first zero pivot of each matrix; that of a singular one means nothing."""
+    if small.fits(a):
+        return _regular(small.eliminated(a, k=a.shape[-1]))
     if not fits(a) or a.shape[-1] < INVERTED:
         return NotImplemented
     n, lead, made = a.shape[-1], a.shape[:-2], by_columns(a)

@@ -16,7 +16,7 @@ import numpy as np
 from ...formula.evaluate import silently, writing
 from ...formula.program import Program
 from ..array.copy import contiguous
-from ..array.half import HALF
+from ..array.half import HALF, widened
 from ..runtime.layout import builtin
 from ..runtime.process import machine
 from ..runtime.recipe import Recipe, noted
@@ -45,7 +45,7 @@ class ForeachRecipe(Recipe):
         return 1, sum(x.size for x in given[:groups])
 
 
-def build(program: Program, dtype: Any, name: str, interpreter: Callable) -> Callable | None:
+def build(program: Program, dtype: Any, name: str, interpreter: Callable) -> Callable:
     """A function ``f(*first inputs, *second inputs, ..., *numbers)`` that changes the first inputs.
 
     Args:
@@ -55,7 +55,7 @@ def build(program: Program, dtype: Any, name: str, interpreter: Callable) -> Cal
         interpreter: Computes the program with NumPy, for arrays that the machine code is not made for.
 
     Returns:
-        The function; None where the program has no native form.
+        The function; one that computes with NumPy where this processor has no kernel for the dtype.
     """
     dtype, width, changed = np.dtype(dtype), len(program.inputs), len(program.roots)
     dtypes, numbers = [dtype] * width, len(program.parameters)
@@ -64,12 +64,13 @@ def build(program: Program, dtype: Any, name: str, interpreter: Callable) -> Cal
     def nest() -> Nest:
         return Nest(program, dtypes, compute, dtypes[:changed], machine().bits, False)
 
+    by_numpy = _by_numpy(interpreter, changed, width)
     try:
         address = machine().address(module_text(nest()))
     except Unsupported:
-        return None
+        return _one_by_one(by_numpy, width, numbers)
     recipe = ForeachRecipe(lambda: module_text(nest()), nest, changed, width, numbers)
-    one = builtin(name, address, noted(_by_numpy(interpreter, changed), recipe))
+    one = builtin(name, address, noted(by_numpy, recipe))
     each = builtin(name, address, noted(_one_by_one(one, width, numbers), recipe))
     return builtin(name, address, noted(_in_order(each, changed, width, numbers), recipe))
 
@@ -112,11 +113,11 @@ def _one_by_one(step: Callable, width: int, numbers: int) -> Callable:
     return fallback
 
 
-def _by_numpy(interpreter: Callable, changed: int) -> Callable:
+def _by_numpy(interpreter: Callable, changed: int, width: int) -> Callable:
     """One group by NumPy: whatever its arrays share, all values are computed before the first is written."""
     into = writing(silently(interpreter), changed)
 
     def fallback(*given: Any) -> None:
-        into(*given[:changed], *given)
+        into(*given[:changed], *(widened(*given[:width]) or given[:width]), *given[width:])
 
     return fallback

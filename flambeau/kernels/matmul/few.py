@@ -25,13 +25,14 @@ _ELEMENTS = {"float32": "float", "float64": "double"}
 
 
 def product(fallback: Callable) -> Callable:
-    """``f(x, y)`` and ``f(x, y, bias)``, which give calls that are not made for to a Python function."""
+    """``f(x, y)`` and ``f(x, y, bias)``, which give calls that are not made for to a Python function. The bias has a
+    number for each column, or for each element of the result."""
     address = machine().address(_text())
     made: Callable = layout.builtin("product_few", address, noted(fallback, Recipe(_text)))
     return made
 
 
-def none(x: Any, y: Any) -> Any:
+def none(*given: Any) -> Any:
     """For products that have no other kernel."""
     return NotImplemented
 
@@ -73,13 +74,14 @@ def _text() -> str:
         f.require(n.at_most(MOST))
         work.value = work.value * n
     f.require(work.value.at_most(MOST) & work.value.differs(0))
-    _require_bias(f, bias.value, descr, columns, right.ndim)
     dims = code.slot("[3 x i64]")
     ndim = code.variable(0)
-    for n, there in ((count, stacked), (rows, left.ndim > 1), (columns, right.ndim > 1)):
+    result = (count, stacked), (rows, left.ndim > 1), (columns, right.ndim > 1)
+    for n, there in result:
         with code.when(there):
             code.store(n, dims.word(ndim.value))
             ndim.value = ndim.value + 1
+    bias_steps = _bias(f, bias.value, descr, result, ndim.value)
     for name in _ELEMENTS:
         with code.when(descr.equals_pointer(f.fact(f"descr_{name}"))):
             made = f.new_array(descr, ndim.value.convert("i32"), dims)
@@ -91,7 +93,7 @@ def _text() -> str:
             )  # fmt: skip
             sizes = count, rows, inner, columns
             target = array_field(made, "data")
-            _multiply(code, _ELEMENTS[name], x, y, bias.value, target, sizes, steps)
+            _multiply(code, _ELEMENTS[name], x, y, bias.value, target, sizes, steps, bias_steps)
             code.give(made)
     code.jump(f.REFUSED)
     f.fall_back()
@@ -122,21 +124,43 @@ class _Operand:
         return self._of(self.strides, place, there, 0)
 
 
-def _require_bias(f: Vectorcall, bias: Value, descr: Value, columns: Value, ndim: Value) -> None:
-    """None, or a vector in order, with a number for each column of matrices."""
+def _bias(f: Vectorcall, bias: Value, descr: Value, result: tuple, ndim: Value) -> list[Value]:
+    """How far apart the numbers for two matrices, rows and columns are that are added: none, one a column of matrices, or
+    one an element of the result."""
     code = f.code
+    steps = [code.variable(0) for _ in result]
+    columns, is_matrix = result[-1]
     with code.unless(bias.is_null()):
         f.require(f.is_a(bias, "ndarray"))
         f.require(array_field(bias, "descr").equals_pointer(descr))
-        flags = array_field(bias, "flags", "i32") & int(Flag.CARRAY_RO)
-        f.require(flags.equals(int(Flag.CARRAY_RO)) & (ndim > 1))
-        f.require(array_field(bias, "ndim", "i32").equals(1))
-        f.require(code.load(array_field(bias, "dims"), "i64").equals(columns))
+        f.require((array_field(bias, "flags", "i32") & int(Flag.ALIGNED)).differs(0))
+        own = _Operand(f, bias)
+        is_whole = own.ndim.equals(ndim)
+        f.require(is_whole | (own.ndim.equals(1) & is_matrix))
+        with code.unless(is_whole):
+            f.require(own.size(f.zero).equals(columns))
+            steps[-1].value = own.step(f.zero)
+        with code.when(is_whole):
+            place = code.variable(0)
+            for (n, there), step in zip(result, steps):
+                with code.when(there):
+                    f.require(own.size(place.value).equals(n))
+                    step.value = own.step(place.value)
+                    place.value = place.value + 1
+    return [step.value for step in steps]
 
 
 def _multiply(
-    code: Code, element: str, x: Value, y: Value, bias: Value, target: Value, sizes: tuple, steps: tuple
-) -> None:  # fmt: skip
+    code: Code,
+    element: str,
+    x: Value,
+    y: Value,
+    bias: Value,
+    target: Value,
+    sizes: tuple,
+    steps: tuple,
+    bias_steps: list[Value],
+) -> None:
     """The loops: stacks, rows, and columns, some together."""
     zero = code.integer(0)
     count, rows, inner, columns = sizes
@@ -158,8 +182,9 @@ def _multiply(
                         other = code.load(place.byte(y_column * c), element)
                         total.value = value.multiply_add(other, total.value)
                 with code.unless(bias.is_null()):
+                    row = array_field(bias, "data").byte(b * bias_steps[0] + i * bias_steps[1])
                     for c, total in enumerate(sums):
-                        own = code.load(code.at(array_field(bias, "data"), element, j + c), element)
+                        own = code.load(row.byte((j + c) * bias_steps[2]), element)
                         total.value = total.value + own
                 for c, total in enumerate(sums):
                     code.store(total.value, code.at(target, element, at.value + c))

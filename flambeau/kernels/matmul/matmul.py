@@ -87,7 +87,7 @@ def product(x: Any, y: Any, bias: Any = None) -> Any:
     return run(found, x, y, memory.empty(found.shape, x.dtype), bias)
 
 
-def added(start: Any, x: Any, y: Any) -> Any:
+def added(x: Any, y: Any, start: Any) -> Any:
     """x @ y plus an array that is broadcast to it: a number a column is added as a bias, anything else
     is copied and added to.
 
@@ -116,7 +116,7 @@ def _of_halves(x: Any, y: Any, start: Any) -> Any:
     if start is not None and start.dtype is not x.dtype:
         return found
     wide = [None if a is None else a.astype(FLOAT32) for a in (x, y, start)]
-    found = product(*wide) if start is None else added(wide[2], *wide[:2])
+    found = product(*wide[:2]) if start is None else added(*wide)
     return found if found is NotImplemented else found.astype(x.dtype)
 
 

@@ -93,9 +93,11 @@ class Facts:
         heads = math.prod(lead)
         block = _queries(heads, queries, causal)
         blocks = -(-queries // block)
-        key_block = attention_kernel.KEYS
-        if not causal and keys >= 2 * key_block:
-            key_block *= 2
+        most = attention_kernel.KEYS
+        if not causal and keys >= 2 * most:
+            most *= 2
+        lanes = self.shape.lanes
+        key_block = min(most, -(-keys // lanes) * lanes)
         steps = zip(attention_kernel.STARTED, strides, strict=True)
         numbers = attention_kernel.Numbers(
             heads=heads, queries=queries, keys=keys, width=size, depth=deep, block=block, blocks=blocks, key_block=key_block,

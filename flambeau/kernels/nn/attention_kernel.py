@@ -204,8 +204,8 @@ def forward(shape: Shape) -> Callable[..., int]:
         code.functions = functions(code, shape)
         n = code.n
         wide = padded(n.depth, shape)
-        count = (wide + n.width + shape.columns + 2 * shape.lanes) * n.key_block
-        space = code.scratch((count + (wide + n.key_block + 2) * n.block) * shape.item + LINE)
+        count = (wide + n.block) * n.key_block + n.width * padded(n.key_block, shape)
+        space = code.scratch((count + (wide + 2) * n.block) * shape.item + LINE)
         with code.rows() as row:
             Forward(code, shape, n.key_block).block(row, aligned(code, space), wide)
         code.free(space)
@@ -230,9 +230,9 @@ def functions(code: Body, shape: Shape) -> list[str]:
     ]
 
 
-def padded(depth: Value, shape: Shape) -> Value:
+def padded(columns: Value, shape: Shape) -> Value:
     """Columns in whole panels."""
-    return (depth + (shape.columns - 1)) & -shape.columns
+    return (columns + (shape.columns - 1)) & -shape.columns
 
 
 class Forward(Writer):
@@ -245,8 +245,8 @@ class Forward(Writer):
         sums = self.at(scores, n.block * n.key_block)
         most, total = self.at(sums, wide * n.block), self.at(sums, wide * n.block + n.block)
         right = self.at(total, n.block)
-        values = self.at(right, (n.width + self.shape.lanes + self.shape.columns) * n.key_block)
-        clear(code, sums, wide * n.block, self.element)
+        values = self.at(right, n.width * padded(n.key_block, self.shape))
+        clear(code, sums, wide * rows, self.element)
         with code.loop(self.zero, rows) as i:
             code.store(code.constant(float("-inf"), self.element), self.at(most, i))
             code.store(code.constant(0.0, self.element), self.at(total, i))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 from numpy import ndarray
 
@@ -21,16 +21,21 @@ from .rounding import real_only
 BOOL = PromotionKind.ALWAYS_BOOL
 
 
-class _Two(NamedTuple):
+class _Two:
     """An operation of two operands that is one primitive: which, its other name, and what it says."""
 
-    primitive: Any
-    meaning: str
-    alias: str = ""
-    kind: PromotionKind = PromotionKind.DEFAULT
-    numbers: str | None = ""
-    unsupported: str = ""
-    inplace: bool = True
+    def __init__(
+        self,
+        primitive: Any,
+        meaning: str,
+        alias: str = "",
+        kind: PromotionKind = PromotionKind.DEFAULT,
+        numbers: str | None = "",
+        unsupported: str = "",
+        inplace: bool = True,
+    ):
+        self.primitive, self.meaning, self.alias, self.kind = primitive, meaning, alias, kind
+        self.numbers, self.unsupported, self.inplace = numbers, unsupported, inplace
 
 
 def _ordered(primitive: Any, meaning: str, alias: str = "", unsupported: str = "complex") -> _Two:

@@ -30,12 +30,12 @@ from .power import check_exponent, pow, power
 
 def _written(name: str, function: Any, operation_of: Any) -> None:
     """The in-place method of a function that chooses among operations."""
-    usual = plus.operation.into[True, True] if name == "add" else None
+    usual = plus.operation.into if name == "add" else None
     scaled = add_scaled if name == "add" else sub_scaled if name == "sub" else None
 
     def in_place(self: Tensor, *args: Any, **options: Any) -> Tensor:
         if usual is not None and not options and len(args) == 1:
-            return usual(self, args[0], (), ())
+            return usual[True, True](self, args[0], (), ())
         if scaled is not None and len(args) == 1 and options.get("alpha").__class__ is float:
             found = _scaled(scaled, self, args[0], options)
             if found is not None:

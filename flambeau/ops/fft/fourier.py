@@ -335,7 +335,8 @@ def fftfreq(
         tensor([ 0.0000,  0.2500, -0.5000, -0.2500])
     """
     options = {"dtype": dtype, "device": device, "requires_grad": requires_grad}
-    steps = np.concatenate([np.arange((n + 1) // 2), np.arange(-(n // 2), 0)])
+    steps = np.arange(n)
+    steps[(n + 1) // 2 :] -= n
     return _frequencies("fftfreq", n, d, steps, options)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -24,19 +25,26 @@ from ...formula.expression import Expression
 from .matmul import bmm, bmm_, conjugate, matrix_vector, mm, mm_, mv, mv_, outer, widened
 
 
-def _sum(start: Any, x: Any, y: Any) -> Any:
+def _sum(x: Any, y: Any, start: Any) -> Any:
     result = np.matmul(x, y)
     result += start
     return result
 
 
-_added = kernels.Native("matmul.matmul", "added", widened(_sum))
+def _vector_sum(x: Any, y: Any, start: Any) -> Any:
+    result = matrix_vector(x, y)
+    result += start
+    return result
+
+
+_added = kernels.Native("matmul.matmul", "added", widened(_sum), "matmul.few")
+_added_vector = kernels.Native("matmul.few", "none", _vector_sum, "matmul.few")
 
 
 @operation(operands="start x y", label="Addmm")
 def addmm_(start: Any, x: Any, y: Any) -> Any:
     """start + x @ y of matrices; start broadcasts."""
-    return _added(start, x, y)
+    return _added(x, y, start)
 
 
 @addmm_.gradient
@@ -51,9 +59,7 @@ def _(g: Tensor, x: Tensor, y: Tensor, needs: tuple[bool, ...]) -> tuple:
 @operation(operands="start x y", label="Addmv")
 def addmv_(start: Any, x: Any, y: Any) -> Any:
     """start + x @ y of a matrix and a vector."""
-    result = matrix_vector(x, y)
-    result += start
-    return result
+    return _added_vector(x, y, start)
 
 
 @addmv_.gradient
@@ -68,13 +74,13 @@ def _(g: Tensor, x: Tensor, y: Tensor, needs: tuple[bool, ...]) -> tuple:
 @operation(operands="start x y", label="Baddbmm")
 def baddbmm_(start: Any, x: Any, y: Any) -> Any:
     """start + x @ y of stacks of matrices; start broadcasts."""
-    return _added(start, x, y)
+    return _added(x, y, start)
 
 
 @operation(operands="start x y", label="Addbmm")
 def addbmm_(start: Any, x: Any, y: Any) -> Any:
     """start + the sum of the products of two stacks."""
-    return _added(start, *_side_by_side(x, y))
+    return _added(*_side_by_side(x, y), start)
 
 
 def _side_by_side(x: Any, y: Any) -> tuple[Any, Any]:
@@ -110,16 +116,20 @@ def accumulated(
         shape: The shape of the product of such shapes; None where they have none.
     """
 
+    @lru_cache(1024)
+    def fit(given: Shape, x: Shape, y: Shape) -> bool:
+        full = shape(x, y)  # type: ignore[misc]
+        if full is None or given == full:
+            return full is not None
+        last = full[-1:]
+        return given[-1:] == last and len(given) <= len(full) and math.prod(given) == last[0]
+
     def fits(start: Any, x: Any, y: Any) -> bool:
         """Can the operation take these tensors?"""
         kind = start._kind
         if x._kind is not kind or y._kind is not kind or kind.dtype.category < 2:
             return False
-        given, full = start._array.shape, shape(x._array.shape, y._array.shape)  # type: ignore[misc]
-        if full is None or given == full:
-            return full is not None
-        last = full[-1:]
-        return given[-1:] == last and len(given) <= len(full) and math.prod(given) == last[0]
+        return fit(start._array.shape, x._array.shape, y._array.shape)
 
     return lambda product: _accumulated(product, fused, fits)
 

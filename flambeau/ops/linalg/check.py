@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ...core.dtype import FLOAT
@@ -70,6 +72,12 @@ def same_dtype(name: str, a: Tensor, b: Tensor, names: tuple[str, str] = ("A", "
             f"{name}: Expected {names[0]} and {names[1]} to have the same dtype, but found "
             f"{names[0]} of type {a.dtype.legacy} and {names[1]} of type {b.dtype.legacy} instead"
         )
+
+
+def by_columns(x: Any) -> Any:
+    """Matrices as LAPACK leaves them in memory, and PyTorch gives them: column by column."""
+    turned = x.swapaxes(-1, -2)
+    return x if turned.flags.c_contiguous else turned.copy().swapaxes(-1, -2)
 
 
 def at(batch: tuple[int, ...]) -> str:

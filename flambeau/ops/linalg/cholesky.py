@@ -169,10 +169,13 @@ def _cholesky(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.stack([factor for factor, _ in parts]).reshape(a.shape), info
 
 
+_factored = kernels.Native("lapack.small", "cholesky", _cholesky)
+
+
 @operation(outputs="factor info", label="LinalgCholeskyEx")
 def cholesky_(a: Any) -> Any:
     """The lower factors of positive-definite matrices, and codes (0: success)."""
-    return _cholesky(a)
+    return _factored(a)
 
 
 @cholesky_.gradient

@@ -264,18 +264,22 @@ def _size(shape: Any) -> int:
     return int(np.prod(shape, dtype=np.int64))
 
 
-_by_factors = kernels.Native("lapack.solving", "slogdet", lambda a: None)
-"""Signs of large determinants and logarithms; None where NumPy's functions are as quick."""
+def _det(a: Any) -> Any:
+    return np.linalg.det(a)
+
+
+def _slogdet(a: Any) -> Any:
+    return np.linalg.slogdet(a)
+
+
+_determinants = kernels.Native("lapack.solving", "det", _det)
+_logarithms = kernels.Native("lapack.solving", "slogdet", _slogdet)
 
 
 @operation(label="LinalgDet")
 def det_(a: Any) -> Any:
     """Determinants."""
-    found = _by_factors(a)
-    if found is None:
-        return np.asarray(np.linalg.det(a), a.dtype)
-    sign, log_of = found
-    return np.asarray(sign * np.exp(log_of), a.dtype)
+    return np.asarray(_determinants(a), a.dtype)
 
 
 @det_.gradient
@@ -322,7 +326,7 @@ def det(A: Tensor) -> Tensor:
 @operation(outputs="sign logabsdet", label="LinalgSlogdet")
 def slogdet_(a: Any) -> Any:
     """Signs of determinants, and logarithms of their magnitudes."""
-    sign, log_of = _by_factors(a) or np.linalg.slogdet(a)
+    sign, log_of = _logarithms(a)
     if a.dtype.kind == "f":
         sign = np.where(np.isnan(log_of), 0, sign)  # as that of nan
     return np.asarray(sign, a.dtype), np.asarray(log_of, a.real.dtype)

@@ -15,7 +15,16 @@ from ...core.result import named_result
 from ...core.tensor import Tensor, wrap
 from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
-from .check import first_failure, flat, identity, implemented, matrices, same_dtype, square
+from .check import (
+    by_columns,
+    first_failure,
+    flat,
+    identity,
+    implemented,
+    matrices,
+    same_dtype,
+    square,
+)
 from .cholesky import fits, solve_triangle, solve_triangular_
 
 LU = named_result("linalg_lu", "P L U")
@@ -86,7 +95,7 @@ def _factor(a: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     info = np.where(zero.any(1), zero.argmax(1) + 1, 0) if k else np.zeros(len(lu))
     batch = a.shape[:-2]
     return (
-        lu.reshape(a.shape),
+        by_columns(lu.reshape(a.shape)),
         pivots.reshape(*batch, k),
         info.astype(np.int32).reshape(batch),
     )

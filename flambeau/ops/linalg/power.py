@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -143,9 +145,28 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
     return result  # type: ignore[return-value]
 
 
-def _plan(sizes: list[int]) -> list[list[int]]:
-    """Where to split each chain of products so that the fewest multiplications are done."""
-    n = len(sizes) - 1
+Shape = tuple[int, ...]
+
+
+@lru_cache(1024)
+def _splits(shapes: tuple[Shape, ...]) -> list[list[int]]:
+    """Where to split each chain of products so that the fewest multiplications are done.
+
+    Raises:
+        RuntimeError: There are fewer than two, or their shapes do not fit.
+    """
+    _check_chain(shapes)
+    first, last = shapes[0], shapes[-1]
+    ends = [first if len(first) == 2 else (1, *first)], [last if len(last) == 2 else (*last, 1)]
+    chain = [*ends[0], *shapes[1:-1], *ends[1]]
+    for i, (x, y) in enumerate(pairwise(chain)):
+        if x[-1] != y[0]:
+            raise RuntimeError(
+                f"multi_dot(): tensors {i} and {i + 1} with shapes {list(x)} and {list(y)} cannot be "
+                "multiplied"
+            )
+    sizes = [x[0] for x in chain] + [chain[-1][1]]
+    n = len(chain)
     cost = [[0] * n for _ in range(n)]
     split = [[0] * n for _ in range(n)]
     for length in range(1, n):
@@ -166,19 +187,17 @@ def _product(tensors: list[Tensor], split: list[list[int]], i: int, j: int) -> T
     return _product(tensors, split, i, k) @ _product(tensors, split, k + 1, j)
 
 
-def _check_chain(tensors: list[Tensor]) -> None:
-    if len(tensors) < 2:
-        raise RuntimeError(f"multi_dot(): expected at least 2 tensors but got {len(tensors)}")
-    last = len(tensors) - 1
-    for i, x in enumerate(tensors):
-        ends = i in (0, last)
-        if ends and x.ndim not in (1, 2):
+def _check_chain(shapes: tuple[Shape, ...]) -> None:
+    if len(shapes) < 2:
+        raise RuntimeError(f"multi_dot(): expected at least 2 tensors but got {len(shapes)}")
+    last = len(shapes) - 1
+    for i, shape in enumerate(shapes):
+        n, ends = len(shape), i in (0, last)
+        if ends and n not in (1, 2):
             where = "the first tensor" if i == 0 else "the last tensor"
-            raise RuntimeError(f"multi_dot(): {where} must be 1D or 2D but got {x.ndim}D")
-        if not ends and x.ndim != 2:
-            raise RuntimeError(f"multi_dot(): tensor {i} must be 2D but got {x.ndim}D")
-        if x.dtype is not tensors[0].dtype:
-            raise RuntimeError("multi_dot(): all tensors must have be the same dtype")
+            raise RuntimeError(f"multi_dot(): {where} must be 1D or 2D but got {n}D")
+        if not ends and n != 2:
+            raise RuntimeError(f"multi_dot(): tensor {i} must be 2D but got {n}D")
 
 
 @public("linalg.multi_dot", out=True)
@@ -199,20 +218,15 @@ def multi_dot(tensors: Any) -> Tensor:
         tensor([12., 12.])
     """
     chain = list(tensors)
-    _check_chain(chain)
+    split = _splits(tuple([tuple(x.shape) for x in chain]))
+    if any(x.dtype is not chain[0].dtype for x in chain):
+        raise RuntimeError("multi_dot(): all tensors must have be the same dtype")
     row, column = chain[0].ndim == 1, chain[-1].ndim == 1
     if row:
         chain[0] = chain[0][None, :]
     if column:
         chain[-1] = chain[-1][:, None]
-    for i in range(len(chain) - 1):
-        if chain[i].shape[-1] != chain[i + 1].shape[0]:
-            raise RuntimeError(
-                f"multi_dot(): tensors {i} and {i + 1} with shapes {list(chain[i].shape)} and "
-                f"{list(chain[i + 1].shape)} cannot be multiplied"
-            )
-    sizes = [x.shape[0] for x in chain] + [chain[-1].shape[1]]
-    result = _product(chain, _plan(sizes), 0, len(chain) - 1)
+    result = _product(chain, split, 0, len(chain) - 1)
     if row:
         result = result.squeeze(0)
     return result.squeeze(-1) if column else result

@@ -264,7 +264,12 @@ def lstsq_(a: Any, b: Any, rtol: float) -> Any:
     keep = s > rtol * top
     inverse = np.where(keep, 1 / np.where(keep, s, 1), 0).astype(s.dtype)
     projected = np.matmul(np.conj(np.swapaxes(u, -1, -2)), b) * inverse[..., None]
-    return np.matmul(np.conj(np.swapaxes(vh, -1, -2)), projected)
+    found = np.matmul(np.conj(np.swapaxes(vh, -1, -2)), projected)
+    # LAPACK leaves it, column by column, in the place of the right-hand sides.
+    *lead, n, k = found.shape
+    x = np.empty((*lead, k, max(a.shape[-2:])), found.dtype)[..., :n].swapaxes(-1, -2)
+    x[...] = found
+    return x
 
 
 lstsq_.gradient(_lstsq_back)

@@ -12,7 +12,7 @@ from ...core.tensor import Tensor
 from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
 from . import lapack
-from .check import floating, identity, implemented, matrices, same_dtype
+from .check import by_columns, floating, identity, implemented, matrices, same_dtype
 from .cholesky import solve_triangular_
 
 QR = named_result("linalg_qr", "Q R")
@@ -20,7 +20,8 @@ Geqrf = named_result("geqrf", "a tau")
 
 
 def _decomposed(a: Any, mode: Any) -> Any:
-    return tuple(lapack.in_parts(lambda part: tuple(np.linalg.qr(part, mode)))(a))
+    q, r = lapack.in_parts(lambda part: tuple(np.linalg.qr(part, mode)))(a)
+    return by_columns(q), by_columns(r)
 
 
 _qr = kernels.Native("lapack.decomposing", "qr", _decomposed)
@@ -76,7 +77,7 @@ def _tall(gq: Tensor | None, gr: Tensor | None, q: Tensor, r: Tensor) -> Tensor:
 @operation(label="NoGradient", linear=False)
 def r_(a: Any) -> Any:
     """R alone."""
-    return np.linalg.qr(a, "r")
+    return by_columns(np.linalg.qr(a, "r"))
 
 
 @r_.gradient
@@ -137,7 +138,7 @@ def old_qr(input: Tensor, some: bool = True) -> Any:
 def geqrf_(a: Any) -> Any:
     """LAPACK's geqrf: R with the reflections below it, and their factors."""
     reflections, tau = np.linalg.qr(a, "raw")
-    return np.ascontiguousarray(np.swapaxes(reflections, -1, -2)), tau
+    return by_columns(np.swapaxes(reflections, -1, -2)), tau
 
 
 @geqrf_.gradient

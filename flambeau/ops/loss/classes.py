@@ -9,6 +9,7 @@ import numpy as np
 from ... import kernels
 from ...core.tensor import Tensor
 from ...dispatch.rule.rule_operation import operation
+from ...formula.evaluate import silently
 
 
 def in_order(x: Any) -> Any:
@@ -124,6 +125,7 @@ def _scale(target: Any, weight: Any, ignored: int, dtype: Any) -> tuple[Any, Any
     return skipped, classes, np.where(skipped, np.zeros((), dtype), known)
 
 
+@silently
 def _counted(losses: Any, skipped: Any, scale: Any, reduction: int) -> tuple[Any, Any]:
     losses = np.where(skipped, np.zeros((), losses.dtype), losses * scale)
     if reduction == REDUCTIONS["none"]:
@@ -134,6 +136,7 @@ def _counted(losses: Any, skipped: Any, scale: Any, reduction: int) -> tuple[Any
     return np.asarray(loss, losses.dtype), np.asarray(total, losses.dtype)
 
 
+@silently
 def _shared(g: Any, scale: Any, total: Any, reduction: int) -> Any:
     part = g * scale
     return part / total if reduction == REDUCTIONS["mean"] else part

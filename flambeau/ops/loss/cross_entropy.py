@@ -52,7 +52,7 @@ def _(
     return g * (share - p.where(p.equal(position(), target), 1.0 - smoothing, 0.0)), None
 
 
-@rowwise(label="CrossEntropy", names="input target")
+@rowwise(label="CrossEntropy", names="input target", unsupported="bool int complex")
 def likely_cross_entropy(x: Expression, target: Expression) -> Expression:
     """-sum(target * log_softmax(x)) of a row."""
     c = x - p.held(p.amax(x))

@@ -40,9 +40,15 @@ def counted(owner: Any, bags: int) -> Any:
 
 
 @of_arrays
+def divisors(starts: Any) -> Any:
+    """What the sum of each bag is divided by for its mean; an empty one's by 1."""
+    return np.maximum(starts[1:] - starts[:-1], 1)
+
+
+@of_arrays
 def starts_of(owner: Any, bags: int) -> Any:
     """Where each bag starts among owners in order, and the last one ends."""
     return np.searchsorted(owner, np.arange(bags + 1), side="left")
 
 
-__all__ = ["counted", "ended", "even", "owners", "starts_of", "without"]
+__all__ = ["counted", "divisors", "ended", "even", "owners", "starts_of", "without"]

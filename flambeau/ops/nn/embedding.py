@@ -263,7 +263,6 @@ def embedding_bag(
     """
     if weight.dtype.name in ("int64", "int32") and input.is_floating_point():
         input, weight = weight, input  # the old order of arguments
-    input._kind.check_elements("_embedding_bag")
     input, starts, per_sample_weights = _bags(
         input, offsets, per_sample_weights, include_last_offset
     )
@@ -278,6 +277,7 @@ def embedding_bag(
     plain = padding is None and per_sample_weights is None and not (sparse or scale_grad_by_freq)
     if plain and mode != "max":
         return bagged(weight, input, starts, mode == "mean")
+    input._kind.check_elements("_embedding_bag")
     index = input._array
     owner, kept = bag.owners(index, starts), bag.without(index, padding)
     index, owner = index[kept].astype(np.int64), owner[kept]
@@ -340,7 +340,7 @@ def _summed(table: Any, index: Any, starts: Any, mean: bool) -> Any:
     found = kernels.gather.indexed.spread((bags, table.shape[1]), key[:1], table[index])
     if not mean:
         return found
-    return found / np.maximum(bag.counted(owner, bags), 1)[:, None].astype(table.dtype)
+    return found / bag.divisors(starts)[:, None].astype(table.dtype)
 
 
 _sum_bags = kernels.Native("gather.bags", "summed", _summed)
@@ -360,7 +360,7 @@ def _(
 ) -> tuple[Tensor, None]:
     owner = bag.owners(index._array, starts)
     if mean:
-        counts = np.maximum(bag.counted(owner, len(starts) - 1), 1)[:, None]
+        counts = bag.divisors(starts)[:, None]
         g = g / wrap(counts.astype(g._kind.numpy), g._kind)
     given = taken(g, owner, 0)
     return returned(given, index._array.astype(np.int64), 0, shape_weight[0]), None

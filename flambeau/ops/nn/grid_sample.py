@@ -165,6 +165,24 @@ def _(
     ]
 
 
+@sampled.tangent
+def _(
+    t_x: Tensor | None,
+    t_grid: Tensor | None,
+    x: Tensor,
+    grid: Tensor,
+    mode: str,
+    padding_mode: str,
+    aligned: bool,
+) -> Tensor | None:
+    from ...autograd.forward import through  # loaded: it asks for the tangents
+
+    def function(*operands: Any) -> tuple:
+        return (composed(*operands, mode, padding_mode, aligned),)
+
+    return through(function, (x, grid), (t_x, t_grid))[0]
+
+
 @operation(operands="g grid")
 def spread_samples(
     g: Any, grid: Any, shape: tuple[int, ...], mode: str, padding_mode: str, aligned: bool

@@ -27,7 +27,7 @@ def next_state(mode: str, x: Tensor, state: list[Any], weights: dict[str, Any]) 
         weights: weight_hh, and where there are ones bias_hh and weight_hr.
     """
     cell = state[1] if mode == "LSTM" else None
-    h, cell = advance(mode, x, state[0], cell, weights["weight_hh"], weights.get("bias_hh"))
+    h, cell = advance(x, weights["weight_hh"], weights.get("bias_hh"), state[0], cell, mode)
     if "weight_hr" in weights:
         h = linear(h, weights["weight_hr"])
     return [h] if cell is None else [h, cell]
@@ -177,7 +177,7 @@ def _packed(
 def _cell(mode: str, name: str) -> Callable[..., Any]:
     """The function of one step."""
 
-    def step(
+    def cell(
         input: Tensor,
         hx: Any,
         w_ih: Tensor,
@@ -191,8 +191,8 @@ def _cell(mode: str, name: str) -> Callable[..., Any]:
         )
         return tuple(made) if mode == "LSTM" else made[0]
 
-    step.__name__ = step.__qualname__ = name
-    step.__doc__ = f"""One step of a recurrent network ({mode}).
+    cell.__name__ = cell.__qualname__ = name
+    cell.__doc__ = f"""One step of a recurrent network ({mode}).
 
     Args:
         input: (batch, features).
@@ -201,7 +201,7 @@ def _cell(mode: str, name: str) -> Callable[..., Any]:
 
     Source: torch.{name}
     """
-    return public(name)(step)
+    return public(name)(cell)
 
 
 NETWORKS = {

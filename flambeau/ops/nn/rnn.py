@@ -9,7 +9,7 @@ A gradient that is to be differentiated again is taken of the steps one by one (
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -74,6 +74,7 @@ GATES = {"RNN_TANH": 1, "RNN_RELU": 1, "GRU": 3, "LSTM": 4}
 """How many blocks of hidden_size rows the weights of each kind have."""
 
 
+@cache
 def _specialization(mode: str, dtype: Any, place: Any = CPU) -> Any:
     operation = CELLS[mode].operation
     kind = kind_of(BY_NUMPY[dtype], place)
@@ -170,8 +171,9 @@ def _(
     mode: str,
     needs: tuple[bool, ...],
 ) -> list[Tensor | None]:
-    if any(v is not None and v._node is not None for v in (g_y, g_last, x, w, b, h, c)):
-        return _recorded_gradient(g_y, g_last, (x, w, b, h, c), mode, needs)
+    operands = x, w, b, h, c
+    if any(v is not None and v._node is not None for v in (g_y, g_last, *operands)):
+        return _recorded_gradient(unrolled, g_y, g_last, operands, mode, needs)
     time, batch, width = y._array.shape
     given = None if g_y is None else g_y._array
     last = None if g_last is None or mode != "LSTM" else g_last._array[0]
@@ -204,13 +206,15 @@ def _(
     c: Tensor | None,
     mode: str,
 ) -> list[Tensor | None]:
+    made = _tangents(unrolled, (x, w, b, h, c), (t_x, t_w, t_b, t_h, t_c), mode)
+    return [*made, None, None, None]
+
+
+def _tangents(steps: Callable, operands: tuple, tangents: tuple, mode: str) -> Any:
+    """The tangents of the states and of the cell that steps give."""
     from ...autograd.forward import through  # loaded: it asks for the tangents
 
-    def steps(*operands: Any) -> tuple:
-        x, w, b, h, c = operands
-        return unrolled(x, w, b, h, c, mode)
-
-    return [*through(steps, (x, w, b, h, c), (t_x, t_w, t_b, t_h, t_c)), None, None, None]
+    return through(lambda *values: steps(*values, mode), operands, tangents)
 
 
 def _backward(mode: str, given: Any, last: Any, gates: Any, *rest: Any) -> Any:
@@ -254,11 +258,15 @@ def _walk_back(
 
 
 def _recorded_gradient(
-    g_y: Tensor | None, g_last: Tensor | None, operands: tuple, mode: str, needs: Sequence[bool]
+    steps: Callable,
+    g_y: Tensor | None,
+    g_last: Tensor | None,
+    operands: tuple,
+    mode: str,
+    needs: Sequence[bool],
 ) -> list[Tensor | None]:
     """The gradient as a recorded computation: that of the steps one by one."""
-    x, w, b, h, c = operands
-    made = unrolled(x, w, b, h, c, mode)
+    made = steps(*operands, mode)
     pairs = [(v, g) for v, g in zip(made, (g_y, g_last)) if g is not None and v is not None]
     wanted = [v for v, on in zip(operands, needs) if on]
     found = iter(
@@ -277,19 +285,106 @@ def unrolled(x: Any, w: Any, b: Any, h: Any, c: Any, mode: str) -> tuple[Any, An
     """`recurrence` as operations of each step."""
     states, cell = [], c
     for step in x.unbind(0):
-        h, cell = advance(mode, step, h, cell, w, b)
+        h, cell = advance(step, w, b, h, cell, mode)
         states.append(h)
     return stack(states), None if cell is None else cell.unsqueeze(0)
 
 
-def advance(mode: str, x: Any, h: Any, c: Any, w: Any, b: Any) -> tuple[Any, Any]:
+def advance(x: Any, w: Any, b: Any, h: Any, c: Any, mode: str) -> tuple[Any, Any]:
     """One step: the next state, and the next cell (None but for an LSTM)."""
     own = linear(h, w, b)
     if mode == "GRU":
-        return gru_cell(*x.chunk(3, -1), *own.chunk(3, -1), h), None
-    if mode == "LSTM":
-        return lstm_cell(*(x + own).chunk(4, -1), c)
-    return CELLS[mode](x + own), None
+        return _step(x, own, h, mode)[0], None
+    return _step(x, own, c, mode) if mode == "LSTM" else (CELLS[mode](x + own), None)
+
+
+def _step(x: Any, own: Any, state: Any, mode: str) -> tuple[Any, Any]:
+    """What an LSTM or a GRU makes of all gates: one operation where nothing has to be broadcast or converted."""
+    if serves(x, own, state) and _fit(x.shape, own.shape, state.shape, GATES[mode]):
+        return gated(x, own, state, mode)[:2]
+    return gate_by_gate(x, own, state, mode)
+
+
+def _fit(x: Any, own: Any, state: Any, gates: int) -> bool:
+    return (
+        len(state) == 2
+        and x == own == (state[0], gates * state[1])
+        and state[0] > 0
+        and state[1] > 0
+    )
+
+
+def gate_by_gate(x: Any, own: Any, state: Any, mode: str) -> tuple[Any, Any]:
+    """`gated` as operations."""
+    if mode == "GRU":
+        return gru_cell(*x.chunk(3, -1), *own.chunk(3, -1), state), None
+    return lstm_cell(*(x + own).chunk(4, -1), state)
+
+
+@operation(operands="x own state", outputs="y last gates", differentiable=(0, 1))
+def gated(x: Any, own: Any, state: Any, mode: str) -> tuple:
+    """The next state of an LSTM or a GRU, and an LSTM's next cell; and what its gradient wants, the sums of its gates.
+
+    x, own: (batch, gates * hidden), what the input and what the state give to the gates. state: (batch, hidden), the
+        cell of an LSTM, and else the state.
+    """
+    count, y = GATES[mode], np.empty_like(state)
+    into = _specialization(mode, x.dtype, device_of(x)).into
+    if mode == "GRU":
+        into(y, *_each_gate(x, count), *_each_gate(own, count), state)
+        return y, y[:0], y[:0]
+    gates, last = x + own, np.empty_like(state)
+    into(y, last, *_each_gate(gates, count), state)
+    return y, last, gates
+
+
+@gated.gradient
+def _(
+    g_y: Tensor | None,
+    g_last: Tensor | None,
+    x: Tensor,
+    own: Tensor,
+    state: Tensor,
+    y: Tensor,
+    last: Tensor,
+    gates: Tensor,
+    mode: str,
+    needs: tuple[bool, ...],
+) -> list[Tensor | None]:
+    operands = x, own, state
+    if any(v is not None and v._node is not None for v in (g_y, g_last, *operands)):
+        return _recorded_gradient(gate_by_gate, g_y, g_last, operands, mode, needs)
+    count, lasting = GATES[mode], mode == "LSTM"
+    before, shown = state._array, [y._array, last._array] if lasting else [y._array]
+    coming = [
+        np.zeros_like(before) if g is None else g._array
+        for g in ((g_y, g_last) if lasting else (g_y,))
+    ]
+    kernel, gradient = _gradient(mode, before.dtype, device_of(before))
+    known = [gates._array] if lasting else [x._array, own._array]
+    slopes, rest = [np.empty_like(v) for v in known], np.empty_like(before)
+    targets = [part for v in slopes for part in _each_gate(v, count)]
+    given = [*(part for v in known for part in _each_gate(v, count)), before]
+    kernel(
+        *(*targets, rest, *coming),
+        *[given[i] for i in gradient.inputs],
+        *[shown[i] for i in gradient.outputs],
+    )
+    found = (slopes[0], slopes[-1], rest)
+    return [wrap(v, x._kind) if on else None for v, on in zip(found, needs)]
+
+
+@gated.tangent
+def _(
+    t_x: Tensor | None,
+    t_own: Tensor | None,
+    t_state: Tensor | None,
+    x: Tensor,
+    own: Tensor,
+    state: Tensor,
+    mode: str,
+) -> list[Tensor | None]:
+    return [*_tangents(gate_by_gate, (x, own, state), (t_x, t_own, t_state), mode), None]
 
 
 def serves(*values: Any) -> bool:

@@ -87,7 +87,7 @@ def test_rows_do_not_know_of_each_other(each_number_of_threads) -> None:
 
 
 def test_what_numpy_does() -> None:
-    for shape in ((5, 67), (2, 128), (0, 4)):
+    for shape in ((5, 67), (1, 128), (0, 4)):
         x = np.zeros(shape, np.complex64)
         assert transform.complex_to_complex(x, (1,), 0, True) is NotImplemented
     x = np.zeros((9, 8), np.complex64)

@@ -51,6 +51,10 @@ def test_values(product, dtype, shapes):
         if len(shapes[1]) > 1:
             bias = rng.standard_normal(shapes[1][-1]).astype(dtype)
             np.testing.assert_allclose(product(a, b, bias), expected + bias, rtol=1e-5, atol=1e-6)
+        if expected.ndim:
+            for start in layouts(rng.standard_normal(expected.shape).astype(dtype)):
+                made = product(a, b, start)
+                np.testing.assert_allclose(made, expected + start, rtol=1e-5, atol=1e-6)
 
 
 def test_special_numbers(product):
@@ -71,6 +75,6 @@ def test_what_it_is_not_made_for(few, product):
         (np.ones((0, 3), np.float32), np.ones((3, 2), np.float32)), (x.astype(int), np.ones((5, 2), int)),
         (x, x.T, np.ones(2, np.float32)), (x, x.T, np.ones(3)), (x, x.T, 1.0), (x,), (x, [1]),
         (np.ones((2, 3, 5), np.float32), np.ones((1, 5, 2), np.float32)), (x[0], x.T),
-        (x, np.ones(5, np.float32), np.ones(1, np.float32)), (np.float32(1), x),
+        (x, np.ones(5, np.float32), np.ones(1, np.float32)), (x, x.T, np.ones((1, 3), np.float32)), (np.float32(1), x),
     ):  # fmt: skip
         assert product(*given) is REFUSED, given

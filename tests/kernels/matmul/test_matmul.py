@@ -179,15 +179,15 @@ def test_products_added_to_what_broadcasts(lead, start):
     before = more.copy()
     if len(start) == 3 and not lead:
         with pytest.raises(ValueError, match="broadcast"):
-            added(more, x, y)
+            added(x, y, more)
         return
-    result = added(more, x, y)
+    result = added(x, y, more)
     wide = np.matmul(x.astype("f8"), y.astype("f8")) + more
     bound = np.matmul(np.abs(x), np.abs(y)) + np.abs(more)
     assert (np.abs(result - wide) <= 10 * np.finfo("f4").eps * bound).all()
     assert (more == before).all()
-    assert added(more.astype("f8"), x, y) is NotImplemented
-    assert added(more, x[..., :2, :2], y[:2]) is NotImplemented
+    assert added(x, y, more.astype("f8")) is NotImplemented
+    assert added(x[..., :2, :2], y[:2], more) is NotImplemented
 
 
 def test_panels_that_do_not_all_fit(monkeypatch):

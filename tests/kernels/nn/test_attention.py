@@ -172,7 +172,8 @@ def test_half_types_are_computed_in_float32_and_rounded_once(name, masked):
     added = None if mask is None else mask.astype(np.float32)
     out, logs = kernels.nn.attention.forward(q, k, v, mask, SCALE, False)
     want, want_logs = kernels.nn.attention.forward(*wide[:3], added, SCALE, False)
-    unit = float(torch.finfo(getattr(torch, name)).eps)  # sums may be in another order, and fall on the other side
+    # Sums may be in another order, and fall on the other side.
+    unit = float(torch.finfo(getattr(torch, name)).eps)
     np.testing.assert_allclose(out.astype(np.float32), want, unit / 2 * 1.001, 1e-6)
     np.testing.assert_allclose(logs, want_logs, 1e-6, 1e-6)
     made = kernels.nn.attention.backward(g, q, k, v, out, logs, mask, SCALE, False)

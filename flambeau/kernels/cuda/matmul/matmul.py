@@ -60,7 +60,7 @@ def product(x: Any, y: Any, bias: Any = None) -> Any:
     return _multiplied(x, y, bias)
 
 
-def added(start: Any, x: Any, y: Any) -> Any:
+def added(x: Any, y: Any, start: Any) -> Any:
     """x @ y plus an array that is broadcast to it; NotImplemented as `product`."""
     if not _fits(x, y) or start.dtype != x.dtype:
         return NotImplemented

@@ -109,7 +109,7 @@ def test_empty(xp, dtype):
     assert matmul.product(xp.ones((0, 3), dtype), xp.ones((3, 2), dtype)).shape == (0, 2)
     nothing = matmul.product(xp.ones((2, 0), dtype), xp.ones((0, 2), dtype))
     assert (nothing.get() == 0).all()
-    started = matmul.added(xp.ones((2,), dtype), xp.ones((2, 0), dtype), xp.ones((0, 2), dtype))
+    started = matmul.added(xp.ones((2, 0), dtype), xp.ones((0, 2), dtype), xp.ones((2,), dtype))
     assert (started.get() == 1).all()
 
 
@@ -118,7 +118,7 @@ def test_added_rounds_once(xp):
     x = np.array([[1.0, 2.0**-11]], np.float16)
     y = np.array([[1.0], [1.0]], np.float16)
     start = np.array([2.0**-11], np.float16)
-    made = matmul.added(xp.asarray(start), xp.asarray(x), xp.asarray(y))
+    made = matmul.added(xp.asarray(x), xp.asarray(y), xp.asarray(start))
     assert made.get()[0, 0] == 1 + 2.0**-10
 
 

@@ -1,10 +1,11 @@
-"""The LU factorisation: cuSOLVER's getrf of a matrix, cuBLAS's of a stack of square ones."""
+"""The LU factorisation and triangular systems, by cuSOLVER and cuBLAS."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
+from ....formula.dimensions import broadcast_shapes
 from .. import driver
 from ..array.copy import contiguous
 
@@ -27,7 +28,7 @@ def factor(a: Any) -> Any:
         batched = m == n and count > 1 and n <= SIDE * count**0.5
         (_at_once if batched else _one_by_one)(letter, columns, pivots, info)
     return (
-        contiguous(columns.reshape(*lead, n, m).swapaxes(-1, -2)),
+        columns.reshape(*lead, n, m).swapaxes(-1, -2),
         pivots.reshape(*lead, k),
         info.reshape(lead),
     )
@@ -57,4 +58,16 @@ def _one_by_one(letter: str, columns: Any, pivots: Any, info: Any) -> None:
         )  # fmt: skip
 
 
-__all__ = ["factor"]
+def triangle(a: Any, b: Any, upper: bool, unitriangular: bool) -> Any:
+    """x of triangular systems a x = b; the other triangle of a (and a unit diagonal) is not read."""
+    cupy = driver.cupy()
+    lead = broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    a = cupy.broadcast_to(a, (*lead, *a.shape[-2:]))
+    b = cupy.broadcast_to(b, (*lead, *b.shape[-2:]))
+    if not b.size:
+        return cupy.empty(b.shape, b.dtype)
+    solve = driver.cupyx("scipy.linalg").solve_triangular
+    return solve(a, b, lower=not upper, unit_diagonal=unitriangular)
+
+
+__all__ = ["factor", "triangle"]

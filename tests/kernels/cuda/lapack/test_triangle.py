@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flambeau.kernels.cuda.linalg.cholesky import solve_triangle
+from flambeau.kernels.cuda.lapack.solving import triangle
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "complex128"])
@@ -20,7 +20,7 @@ def test_one_triangle_is_read(xp: Any, upper: bool, unit: bool, dtype: str) -> N
     read = np.triu(a) if upper else np.tril(a)
     if unit:
         read[..., range(4), range(4)] = 1
-    got = solve_triangle(xp.asarray(a), xp.asarray(b), upper, unit)
+    got = triangle(xp.asarray(a), xp.asarray(b), upper, unit)
     assert got.shape == (3, 2, 4, 5)
     assert got.dtype == dtype
     tolerance = 1e-4 if dtype in ("float32", "complex64") else 1e-12
@@ -30,7 +30,7 @@ def test_one_triangle_is_read(xp: Any, upper: bool, unit: bool, dtype: str) -> N
 
 
 def test_zeros_on_the_diagonal_and_nothing(xp: Any) -> None:
-    zero = solve_triangle(xp.zeros((2, 2)), xp.ones((2, 1)), True, False)
+    zero = triangle(xp.zeros((2, 2)), xp.ones((2, 1)), True, False)
     assert not np.isfinite(zero.get()).any()
-    assert solve_triangle(xp.ones((0, 0)), xp.ones((0, 3)), True, False).shape == (0, 3)
-    assert solve_triangle(xp.ones((5, 2, 2)), xp.ones((2, 0)), True, False).shape == (5, 2, 0)
+    assert triangle(xp.ones((0, 0)), xp.ones((0, 3)), True, False).shape == (0, 3)
+    assert triangle(xp.ones((5, 2, 2)), xp.ones((2, 0)), True, False).shape == (5, 2, 0)
