@@ -109,7 +109,7 @@ def _step(array: Any, dim: int) -> int:
     for n, own in zip(shape[:dim][::-1], strides[:dim][::-1]):
         if n == 1:
             continue
-        if found and own != expected:
+        if not own or (found and own != expected):
             return 0
         found = found or own
         expected = own * n

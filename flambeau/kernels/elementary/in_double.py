@@ -26,13 +26,13 @@ def wide(
     """An expression in float64, of vectors of float32 or float64.
 
     Args:
-        make: The expression of `count` symbols; of a primitive, its expansion.
+        make: The expression of `count` symbols, one or two; of a primitive, its expansion.
         apply: Applies another primitive (see `lower`).
         keep: Which are not to be expanded.
     """
     symbols = [symbol(f"x{i}") for i in range(count)]
 
-    def function(*arguments: Value) -> Value:
+    def computed(*arguments: Value) -> Value:
         code = arguments[0].code
         known = {x: value.convert("double") for x, value in zip(symbols, arguments, strict=True)}
         (root,) = expand((make(*symbols),), keep)
@@ -45,4 +45,5 @@ def wide(
                 known[item] = apply(item.primitive, item.domain, args, ELEMENTS)
         return known[root].convert(arguments[0].element)
 
-    return function
+    # How many operands there are is read off the signature.
+    return (lambda x: computed(x)) if count == 1 else (lambda x, y: computed(x, y))

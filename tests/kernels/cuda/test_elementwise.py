@@ -118,6 +118,8 @@ def test_primitives(dtype: str, xp, covered) -> None:
         if both is None or both.gpu is None:
             continue
         arrays = operands(dtype, count)
+        if name.startswith("gamma_"):  # their loops are for positive numbers
+            arrays = [np.abs(np.nan_to_num(a, nan=1, posinf=9, neginf=9)) + 1 for a in arrays]
         found, expected = both.on_gpu(xp, *arrays), both.on_cpu(*arrays)
         if name == "gate":
             assert_close(found, expected, 2e-7)
