@@ -51,7 +51,8 @@ def compile_program(
         usual = Program(program.inputs, (*roots, *conditions), program.parameters)
         quick = _Writer(usual, xp, dtype).function(f"{name}_usual_kernel", rows)
         whole = _either(quick, whole, len(roots), len(program.inputs))
-    return _ordered(whole) if rows and program.orders else whole
+    lies = program.orders or not any(root.full for root in program.roots)
+    return _ordered(whole) if rows and lies else whole
 
 
 def _ordered(kernel: Callable) -> Callable:
