@@ -123,7 +123,7 @@ def _(g_values: Tensor | None, g_vectors: Tensor | None, values: Tensor, vectors
     if g_vectors is None:
         if g_values is None:
             return None
-        return solve_(adjoint, g_values[..., :, None] * adjoint)[0]
+        return solve_(adjoint, g_values[..., :, None] * adjoint)[0].contiguous()
     inner = adjoint @ g_vectors
     diagonal = inner.diagonal(0, -2, -1)
     check_phase("linalg_eig_backward", diagonal)
@@ -131,7 +131,7 @@ def _(g_values: Tensor | None, g_vectors: Tensor | None, values: Tensor, vectors
     inner = inner / differences(values).conj() * (1 - identity(values.shape[-1], values))
     if g_values is not None:
         inner = inner + diag_embed(g_values)
-    return solve_(adjoint, inner @ adjoint)[0]
+    return solve_(adjoint, inner @ adjoint)[0].contiguous()  # wherever it was solved
 
 
 def _complex_values(a: Any) -> Any:
