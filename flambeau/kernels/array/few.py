@@ -205,14 +205,7 @@ class Walk(Vectorcall):
         ndim = choose(drop, self.ndim - 1, self.ndim).convert("i32")
         made: list[Value] = []
         for name in self.results:
-            array = self.new_array(self.fact(f"descr_{name}"), ndim, sizes)
-            onward, undo = code.name("made"), code.name("undo")
-            code.branch(array.is_null(), undo, onward)
-            code.label(undo)
-            self.release(made)
-            code.give(code.null)
-            code.label(onward)
-            made.append(array)
+            self.collect(self.new_array(self.fact(f"descr_{name}"), ndim, sizes), made)
         self.outputs = [array_field(array, "data") for array in made]
         return made
 

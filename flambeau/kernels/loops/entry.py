@@ -244,7 +244,7 @@ class EntryPoint(Vectorcall):
 
         reduced_dims: Gives the number and the sizes of the dimensions of those that are one value a row.
         """
-        code, nest = self.code, self.nest
+        nest = self.nest
         reduced: tuple[Value, Value] | None = None
         results: list[Value] = []
         for i, root in enumerate(nest.roots):
@@ -253,14 +253,8 @@ class EntryPoint(Vectorcall):
                 reduced = reduced or reduced_dims()
                 size, dims = reduced
             result = self.new_array(self.fact(f"descr_{nest.result_names[i]}"), size, dims)
-            onward, undo = code.name("made"), code.name("undo")
-            code.branch(result.is_null(), undo, onward)
-            code.label(undo)
-            self.release(results)
-            code.give(code.null)
-            code.label(onward)
+            self.collect(result, results)
             put(self.words, nest.frame.output + i, array_field(result, "data"))
-            results.append(result)
         return results
 
     def into_targets(

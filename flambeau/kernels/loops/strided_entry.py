@@ -118,23 +118,12 @@ class StridedEntryPoint(EntryPoint):
             found = []
             for name in nest.result_names:
                 made = self.new_array(self.fact(f"descr_{name}"), self.ndim, self.dims)
-                self.add(made, found)
+                self.collect(made, found)
         moves = code.constant(1, "i1")
         for k, (made, size) in enumerate(zip(found, nest.sizes)):
             data = array_field(made, "data", "i64")
             self.place(k, data, code.integer(MOVES), moves, length * size)
             self.made[k].value = made
-
-    def add(self, made: Value, others: list[Value]) -> None:
-        """Add a new array to others, which are given up if it could not be made."""
-        code = self.code
-        onward, undo = code.name("made"), code.name("undo")
-        code.branch(made.is_null(), undo, onward)
-        code.label(undo)
-        self.release(others)
-        code.give(code.null)
-        code.label(onward)
-        others.append(made)
 
     # ---------------------------------------------------------------------------- of any strides
 
@@ -183,5 +172,5 @@ class StridedEntryPoint(EntryPoint):
         for name in nest.result_names:
             descr = self.fact(f"descr_{name}")
             made = code.call(self.fact("make_strided"), "ptr", self.table, descr, shape)
-            self.add(made, found)
+            self.collect(made, found)
         return found

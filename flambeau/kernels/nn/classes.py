@@ -164,15 +164,8 @@ class Classes(Vectorcall):
 
     def result(self, ndim: Value, dims: Value, made: list[Value]) -> Value:
         """A new array; None of the results is kept where there is no memory."""
-        code = self.code
         array = self.new_array(self.fact(f"descr_{self.dtype}"), ndim.convert("i32"), dims)
-        onward, undo = code.name("made"), code.name("undo")
-        code.branch(array.is_null(), undo, onward)
-        code.label(undo)
-        self.release(made)
-        code.give(code.null)
-        code.label(onward)
-        made.append(array)
+        self.collect(array, made)
         return array_field(array, "data")
 
     # ------------------------------------------------------------------------------------ loops

@@ -142,14 +142,7 @@ class _Call(Vectorcall):
         return self.keep(self.new_array(self.fact("descr_float32"), ndim, dims), made)
 
     def keep(self, array: Value, made: list[Value]) -> Value:
-        code = self.code
-        onward, undo = code.name("made"), code.name("undo")
-        code.branch(array.is_null(), undo, onward)
-        code.label(undo)
-        self.release(made)
-        code.give(code.null)
-        code.label(onward)
-        made.append(array)
+        self.collect(array, made)
         return array_field(array, "data")
 
     @property

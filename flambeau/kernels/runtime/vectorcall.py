@@ -178,6 +178,17 @@ class Vectorcall:
         """An array in the kernels' own memory, or in NumPy's where there is none (see `memory`)."""
         return new_array(self.table, descr, size, dims)
 
+    def collect(self, made: Value, others: list[Value]) -> None:
+        """Add a new array to others, which are given up if there was no memory for it: the call raises then."""
+        code = self.code
+        onward, undo = code.name("made"), code.name("undo")
+        code.branch(made.is_null(), undo, onward)
+        code.label(undo)
+        self.release(others)
+        code.give(code.null)
+        code.label(onward)
+        others.append(made)
+
     # ------------------------------------------------------------------------------------ ends
 
     def give(self, results: Sequence[Value]) -> None:
