@@ -8,9 +8,11 @@ from .module import Definition, Module, external
 from .types import BITS, FLOATS, element_of
 from .value import (
     Value,
+    across_lanes,
     any_lane,
     choose,
     estrin,
+    greater,
     larger,
     multiply_checked,
     polynomial,
@@ -21,6 +23,6 @@ from .value import (
 
 __all__ = [
     "BITS", "FLOATS", "Block", "Code", "Definition", "Function", "Loop", "Module", "Value", "Variable",
-    "any_lane", "choose", "element_of", "estrin", "external", "larger", "multiply_checked",
+    "across_lanes", "any_lane", "choose", "element_of", "estrin", "external", "greater", "larger", "multiply_checked",
     "polynomial", "quotient", "remainder", "smaller",
 ]  # fmt: skip

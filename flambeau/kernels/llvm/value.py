@@ -6,7 +6,7 @@ choose the float or integer instruction by the element type; Python numbers beco
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -255,6 +255,19 @@ def any_lane(condition: Value) -> Value:
     word = f"i{condition.code.lanes}"
     bits = condition.code.emit(f"bitcast {condition.type} {condition.name} to {word}", word)
     return condition.code.emit(f"icmp ne {word} {bits.name}, 0", "i1")
+
+
+def greater(x: Value, y: Value) -> Value:
+    """The larger of two numbers, lane by lane; y if one is nan."""
+    return choose(x > y, x, y)
+
+
+def across_lanes(value: Value, join: Callable[[Value, Value], Value]) -> Value:
+    """What all lanes join to, in every lane."""
+    by = value.code.lanes // 2
+    while by:
+        value, by = join(value, value.exchanged(by)), by // 2
+    return value
 
 
 def polynomial(x: Value, coefficients: Sequence[float]) -> Value:

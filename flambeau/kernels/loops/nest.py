@@ -20,7 +20,7 @@ from ...formula.expansion import usual_args
 from ...formula.expression import INPUT, POSITION, Domain, Expression, order
 from ...formula.primitive import add
 from ...formula.program import Program
-from ..llvm import BITS, Code, Value, Variable, choose, element_of, quotient
+from ..llvm import BITS, Code, Value, Variable, across_lanes, choose, element_of, quotient
 from ..runtime.vectorcall import PIECE, of_pieces
 from .arrange_rows import RowWord
 from .broadcast import FULL, LEADING, SCALAR, TRAILING
@@ -360,10 +360,7 @@ class Nest(Values):
 
     def across_lanes(self, x: Expression, value: Value) -> Value:
         """What all lanes join to, in every lane."""
-        by = self.lanes // 2
-        while by:
-            value, by = RULES[x.primitive].join(value, value.exchanged(by)), by // 2
-        return value
+        return across_lanes(value, RULES[x.primitive].join)
 
     def walk(
         self, items: list[Expression], later: dict[Expression, int], begin: Value, end: Value

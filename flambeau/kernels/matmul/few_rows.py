@@ -5,11 +5,12 @@ Nothing is packed: the matrix is read once, from its start to its end, and the r
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
-from ..llvm import BITS, Value, quotient, remainder, smaller
+from ..llvm import BITS, Value, across_lanes, quotient, remainder, smaller
 from ..runtime.entry import Body, kernel
 from .microkernel import within
 
@@ -102,12 +103,10 @@ def columns_at_once(
 
 def deliver(code: Body, element: str, column: Value, target: Value, parts: list[Value]) -> None:
     """Add up the lanes and what else belongs to an element of the result."""
-    value, by = parts[0], code.lanes // 2
+    value = parts[0]
     for part in parts[1:]:
         value = value + part
-    while by:
-        value, by = value + value.exchanged(by), by // 2
-    total = code.variable(value.lane())
+    total = code.variable(across_lanes(value, operator.add).lane())
     with code.when(code.n.biased.differs(0)):
         total.value += code.get(code.p["bias"], element, column)
     with code.when(code.n.add.differs(0)):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..llvm import BITS, Value, smaller
+from ..llvm import BITS, Value, across_lanes, smaller
 from ..runtime import memory
 from ..runtime.entry import Body, Job, kernel
 from ..runtime.process import machine
@@ -67,9 +68,7 @@ def rows_at_once(code: Body, element: str, i: Value) -> None:
             factor = code.masked_load(code.at(row, element, j), type, mask)
             code.store(value.multiply_add(factor, code.load(total[0], type)), total[0])
     for r, total in enumerate(sums):
-        value, by = code.load(total[0], type) + code.load(total[1], type), lanes // 2
-        while by:
-            value, by = value + value.exchanged(by), by // 2
+        value = across_lanes(code.load(total[0], type) + code.load(total[1], type), operator.add)
         code.store(value.lane(), code.at(y, element, smaller(i + r, last)))
 
 

@@ -7,12 +7,13 @@ bfloat16 each, so that nothing of them is lost that the result could show.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
 from ..elementary import exponential
-from ..llvm import Code, Value, choose, quotient, remainder, smaller
+from ..llvm import Code, Value, across_lanes, choose, greater, quotient, remainder, smaller
 from ..matmul import amx
 from ..matmul.half_kernel import LANES, STEP, rounded
 from ..matmul.half_pack import BLOCKS, block_bytes, call_pack, pack, put_line
@@ -298,9 +299,4 @@ class _Forward:
 
     def folded(self, value: Value, larger: bool) -> Value:
         """The largest lane, or the lanes' sum, as a scalar."""
-        by = LANES // 2
-        while by:
-            other = value.exchanged(by)
-            value = choose(value > other, value, other) if larger else value + other
-            by //= 2
-        return value.lane()
+        return across_lanes(value, greater if larger else operator.add).lane()

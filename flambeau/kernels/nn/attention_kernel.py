@@ -8,12 +8,13 @@ softmax is kept as a running maximum and a running sum, by which earlier blocks 
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
 from ..elementary import exponential
-from ..llvm import Value, choose, quotient, remainder, smaller
+from ..llvm import Value, across_lanes, choose, greater, quotient, remainder, smaller
 from ..matmul.microkernel import Shape, clear, multiply, pack, within
 from ..runtime.entry import Body, kernel
 
@@ -179,12 +180,7 @@ class Writer:
 
     def folded(self, value: Value, larger: bool) -> Value:
         """The largest lane, or the lanes' sum, as a scalar."""
-        by = self.shape.lanes // 2
-        while by:
-            other = value.exchanged(by)
-            value = choose(value > other, value, other) if larger else value + other
-            by //= 2
-        return value.lane()
+        return across_lanes(value, greater if larger else operator.add).lane()
 
     def seen_keys(self, last_query: Value) -> Value:
         """How many keys a block of queries looks at."""
