@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ...formula.dimensions import broadcast_shapes, ufunc_at
-from ..array import compress
+from ..array import compress, few
 from ..array.copy import contiguous, in_order
 from ..runtime import memory
 from ..runtime.process import enabled
@@ -133,6 +133,10 @@ def spread(shape: tuple[int, ...], key: tuple, values: Any) -> Any:
     """
     if is_half(values.dtype):
         return spread(shape, key, values.astype(WIDE)).astype(values.dtype)
+    if key.__class__ is Along and values.size <= few.MOST and enabled():
+        made = few.add_back(values, key.dim, shape[key.dim], key.index)  # type: ignore[attr-defined]
+        if made is not NotImplemented and made.shape == shape:
+            return made
     made = along.made(None, shape, key, values, True)
     if made is not None:
         return made
