@@ -47,6 +47,11 @@ def take(x: Any, key: tuple) -> Any:
             made = _taken_flat(x, key)
         if made is not None:
             return made
+        if len(key) == 1 and key.__class__ is not Along and key[0].__class__ is np.ndarray:
+            index = key[0]
+            if index.ndim > 1 and x.__class__ is np.ndarray:
+                made = take(x, key.__class__((index.reshape(-1),)))
+                return made.reshape(index.shape + x.shape[1:])
     if _is_large(x, key) and x.itemsize in _SIZES and enabled():
         if len(key) == 1 and x.__class__ is np.ndarray and rows.reads(x, key[0]):
             return _take_rows(x, key[0], key.__class__ is tuple)
