@@ -18,9 +18,10 @@ import numpy as np
 
 from ... import kernels
 from ..._source import Source, listed
+from ...autograd import node as node_module
 from ...autograd.mode import mode
 from ...autograd.node import next_sequence
-from ...autograd.record import record, record_lines, tell_watchers
+from ...autograd.record import record_lines, tell_watchers
 from ...autograd.report import check_versions
 from ...autograd.saved import saved_attributes
 from ...core import tensor as handle
@@ -233,9 +234,9 @@ class _Written:
             def sort(_values, x, dim):
                 v0, v1, = _values
                 kind = x._kind
-                if v0.__class__ is ndarray and v0.dtype is kind.numpy:
-                    r0 = handle.make(v0, kind, None, [0], None)
-                else: r0 = like(v0, x)
+                if v0.__class__ is not ndarray: r0 = like(v0, x)
+                elif v0.dtype is kind.numpy: r0 = handle.make(v0, kind, None, [0], None)
+                else: r0 = handle.make(v0, of_dtype(kind, v0.dtype), None, [0], None)
                 ... and r1
                 a0, n0 = x._array, x._node
                 if (n0 is not None) and mode.recording:
@@ -243,14 +244,15 @@ class _Written:
                         record_any((r0, r1), (x,), (n0,), (dim,))
                         return (r0, r1)
                     node = make_node((n0,), ...)
-                    record(node, (r0, r1), [0])
+                    r0._node = node_module.make_port(node, 0, v0.shape, r0._kind)
+                    if mode.watchers: tell_watchers(node, (r0, r1))
                 return (r0, r1)
         """
         operation, names = self.operation, self.names
         results, outputs = listed(f"r{i}" for i in range(count)), self.differentiable(count)
         source = Source(
             f"{self.title} results", handle=handle, _mode=mode, ndarray=np.ndarray,
-            next_sequence=next_sequence, like=like, record=record,
+            next_sequence=next_sequence, like=like, of_dtype=of_dtype, node_module=node_module,
             record_any=operation.record, tell_watchers=tell_watchers,
         )  # fmt: skip
         source.scope["make_node"] = self.first_node(source.scope, base, count)
@@ -259,9 +261,9 @@ class _Written:
             source(f"kind = {names[0]}._kind")
             for i in range(count):
                 source(f"""
-                    if v{i}.__class__ is ndarray and v{i}.dtype is kind.numpy:
-                        r{i} = handle.make(v{i}, kind, None, [0], None)
-                    else: r{i} = like(v{i}, {names[0]})
+                    if v{i}.__class__ is not ndarray: r{i} = like(v{i}, {names[0]})
+                    elif v{i}.dtype is kind.numpy: r{i} = handle.make(v{i}, kind, None, [0], None)
+                    else: r{i} = handle.make(v{i}, of_dtype(kind, v{i}.dtype), None, [0], None)
                     """)
             if outputs:
                 for i in self.there:
@@ -279,7 +281,11 @@ class _Written:
                             return {results}
                         """)
                     self.make_node(source, count)
-                    source(f"record(node, {results}, {outputs})")
+                    for i in outputs:
+                        source(
+                            f"r{i}._node = node_module.make_port(node, {i}, v{i}.shape, r{i}._kind)"
+                        )
+                    source(f"if _mode.watchers: tell_watchers(node, {results})")
             source(f"return {results}")
         return source.function(operation.name)
 

@@ -396,7 +396,9 @@ def clamp_min(input: Tensor, min: Any, *, out: Tensor | None = None) -> Tensor:
 
     Source: torch.clamp_min
     """
-    return clamp(input, min, out=out)
+    if out is not None or min is None or min.__class__ is int:
+        return clamp(input, min, out=out)
+    return _held[True, True, False](input, min, None, (), ())
 
 
 @public(method=True)
@@ -405,7 +407,9 @@ def clamp_max(input: Tensor, max: Any, *, out: Tensor | None = None) -> Tensor:
 
     Source: torch.clamp_max
     """
-    return clamp(input, None, max, out=out)
+    if out is not None or max is None or max.__class__ is int:
+        return clamp(input, None, max, out=out)
+    return _held[True, False, True](input, None, max, (), ())
 
 
 @method("clamp_min_")
