@@ -105,7 +105,9 @@ def add(input: Any, other: Any, *, alpha: Any = 1, out: Tensor | None = None) ->
     Source: torch.add
     """
     if alpha.__class__ is int and alpha == 1:
-        return plus(input, other) if out is None else plus(input, other, out=out)
+        if out is None:
+            return plus(input, other)
+        return plus.operation.give((input, other), (), (), out)
     check_alpha(input, other, alpha)
     if out is not None:
         return add_scaled(input, other, alpha=alpha, out=out)
@@ -120,7 +122,9 @@ def sub(input: Any, other: Any, *, alpha: Any = 1, out: Tensor | None = None) ->
     """
     check_difference(input, other)
     if alpha.__class__ is int and alpha == 1:
-        return minus(input, other) if out is None else minus(input, other, out=out)
+        if out is None:
+            return minus(input, other)
+        return minus.operation.give((input, other), (), (), out)
     check_alpha(input, other, alpha)
     if out is not None:
         return sub_scaled(input, other, alpha=alpha, out=out)
