@@ -77,7 +77,10 @@ def _has_history(self: Tensor) -> bool:
     """Would the write be recorded, or have to be refused?"""
     if self._cell[0] is UNVERSIONED and not mode.inference:
         raise RuntimeError(WRITTEN)
-    return bool(mode.recording) and (self._node is not None or self._base is not None)
+    if not mode.recording:
+        return False
+    base = self._base
+    return self._node is not None or (base is not None and base._node is not None)
 
 
 def _written(self: Tensor, value: Any) -> Tensor:

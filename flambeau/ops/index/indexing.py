@@ -14,7 +14,7 @@ from ...core.number import assigned
 from ...core.tensor import UNVERSIONED, Tensor, wrap
 from ...dispatch.inplace import Write, copied
 from ...dispatch.registry import method, public
-from ...dispatch.remembered import Finding, study_pick
+from ...dispatch.remembered import Finding, kept, study, study_pick
 from ...dispatch.write import finish_write
 from ..view.expansion import expand
 from ..view.slice import index_basic, select_
@@ -110,7 +110,7 @@ def _index_key(key: Any) -> tuple | None:
     return items if arrays else None
 
 
-_PICKS = Finding()
+_PICKS, _LISTS = Finding(), Finding()
 
 
 def _study(x: Tensor, key: Any, result: Tensor) -> None:
@@ -155,6 +155,12 @@ def __getitem__(self: Tensor, key: Any) -> Tensor:
             return handle.wrap_view(array, self)
         except IndexError:
             pass  # the general way below says it in PyTorch's words
+    elif cls is list and self._node is None:
+        case = _LISTS.find(_LISTS.token, self, key)
+        if case is not None:
+            return case(self)
+        key = kept(key)
+        return study(lambda x: _at(x, key), _LISTS.token, (self, key), self)
     elif self._node is None:
         case = _PICKS.find(_PICKS.token, self, key)
         if case is not None:
@@ -174,6 +180,14 @@ def __getitem__(self: Tensor, key: Any) -> Tensor:
             return gathered(self, whole)
         except IndexError:
             pass
+    result = _at(self, key)
+    if self._node is None and key.__class__ is tuple and result._cell is not self._cell:
+        _study(self, key, result)
+    return result
+
+
+def _at(self: Tensor, key: Any) -> Tensor:
+    """The elements at any key, by what it comes to."""
     basic, arrays = split_key(key, self._array.shape)
     if arrays is None:
         if basic[0].__class__ is int and all(item == _FULL for item in basic[1:-1]):

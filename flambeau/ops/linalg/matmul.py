@@ -15,6 +15,7 @@ from ...core.tensor import Tensor, class_name
 from ...dispatch.formula.operand import common_device, operands_of
 from ...dispatch.registry import is_overridden, method, override, public
 from ...dispatch.rule.rule_operation import operation
+from ...dispatch.write import write_out
 
 
 def widened(product: Callable) -> Callable:
@@ -307,8 +308,10 @@ def _product(general: Callable) -> Callable:
         try:
             kind = input._kind
             a, b = input._array, other._array
-            if other._kind is not kind or out is not None:
+            if other._kind is not kind:
                 return general(input, other, out)
+            if out is not None:
+                return _given(out, matmul(input, other))
             dims = a.ndim, b.ndim
             if dims == (2, 2):
                 plain = kind.compute is kind.numpy
@@ -342,8 +345,6 @@ matmul = public("matmul", "linalg.matmul", method=True)(_product(_matmul))
 def _given(out: Tensor | None, result: Tensor) -> Tensor:
     if out is None:
         return result
-    from ...dispatch.write import write_out
-
     return write_out(out, result, "matmul")
 
 

@@ -403,6 +403,10 @@ def result_type(tensor: Any, other: Any) -> dtype:
         >>> torch.result_type(torch.ones(2, dtype=torch.int32), 1.5)
         torch.float32
     """
+    if tensor.__class__ is Tensor and other.__class__ is Tensor:
+        first, second = tensor._kind.dtype, other._kind.dtype
+        if first is second:
+            return first
     both = (tensor, other)
     return result_dtype(
         [x.dtype for x in both if isinstance(x, Tensor) and x.ndim],

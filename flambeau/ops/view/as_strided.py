@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from ...core.memory import may_overlap, owner
 from ...core.tensor import Tensor, element_strides, register, wrap
 from ...core.unset import left
 from ...dispatch.registry import method, public
+from ...dispatch.remembered import Finding
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.rule.view_operation import sizes_of, strided_view, view_operation
 
@@ -84,6 +86,29 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
                 [1, 2],
                 [2, 3]])
     """
+    if storage_offset is None:
+        case = _PLACED.find(_PLACED.token, input, size, stride)
+        if case is not None:
+            return case(input)  # type: ignore[no-any-return]
+    result = _placed_at(input, size, stride, storage_offset)
+    array, own = result._array, input._array
+    here = storage_offset is None and array.__class__ is ndarray and array.size
+    if here and handle.views is not None and _reach(array) <= _reach(own):
+        call = partial(_placed_at, size=array.shape, stride=element_strides(array))
+        make = partial(handle.views.view, array.shape, array.strides, 0, call)
+        _PLACED.learn(make, input, size, stride)
+    return result
+
+
+_PLACED = Finding()
+
+
+def _reach(array: Any) -> int:
+    """How many bytes after its first element the last one lies."""
+    return sum([(n - 1) * step for n, step in zip(array.shape, array.strides)])
+
+
+def _placed_at(input: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
     own_array = input._array
     if storage_offset is None and input._node is None and own_array.__class__ is ndarray:
         root = owner(own_array)
