@@ -54,7 +54,9 @@ def build_native(
         return None
     first = len(program.roots) if into else 0
     interpreter = noted(silently(interpreter), Recipe(lambda: module_text(*facts), nest))
-    plain = builtin_later(name, written(*facts), Served(inputs, 0, rows), interpreter, interpreter)
+    is_lone = rows and len(inputs) == 1 and not into
+    serves = Served(inputs, 0, rows, False)
+    plain = builtin_later(name, written(*facts), serves, interpreter, interpreter)
     columns = Columns(program, inputs, compute, results, name) if rows else None
     if columns is not None:
         fallback = arranged_rows(plain, columns, program, interpreter)
@@ -73,12 +75,11 @@ def build_native(
         fallback = few_in_order(fallback, lambda: others.kernel)
     recipe = Recipe(lambda: module_text(*facts, drop, into), nest, first)
     writes = program.orders
-    is_lone = rows and len(inputs) == 1 and not into
     others = OtherDtypes(inputs, first, fallback, build, not rows, is_lone, writes)
     chosen: Callable = others
     if columns is not None and not into:
         chosen = columns.first(chosen, drop)
-    text, serves = written(*facts, drop, into), Served(inputs, first, rows)
+    text, serves = written(*facts, drop, into), Served(inputs, first, rows, is_lone)
     made = others.kernel = builtin_later(name, text, serves, noted(chosen, recipe), otherwise)
     return made
 
@@ -103,10 +104,11 @@ class Served:
         inputs: The dtypes of the program's arrays.
         first: How many arrays to write into stand before them.
         rows: Do axes stand at the end, along which the arrays are to lie in order?
+        is_lone: Does it take rows of one array that lie in strides, if the elements of a row lie together?
     """
 
-    def __init__(self, inputs: Sequence[Any], first: int, rows: bool):
-        self.inputs, self.first, self.rows = inputs, first, rows
+    def __init__(self, inputs: Sequence[Any], first: int, rows: bool, is_lone: bool):
+        self.inputs, self.first, self.rows, self.is_lone = inputs, first, rows, is_lone
 
     def __call__(self, *given: Any) -> bool:
         arrays = given[self.first : self.first + len(self.inputs)]
@@ -116,10 +118,22 @@ class Served:
         if not fit or not self.rows:
             return fit
         # What is one value everywhere is no array to be put in order: a mean's gradient, say.
-        axes, ordered = given[-1], all(a.flags.c_contiguous or not any(a.strides) for a in arrays)
+        axes = given[-1]
+        if self.is_lone and not arrays[0].flags.c_contiguous:
+            return _has_lines(arrays[0], axes)
+        ordered = all(a.flags.c_contiguous or not any(a.strides) for a in arrays)
         if not isinstance(axes, tuple):
             return ordered
         return ordered and axes == tuple(range(-len(axes), 0))
+
+
+def _has_lines(array: Any, axes: Any) -> bool:
+    """Do elements of a row along these axes lie together?"""
+    size, ndim = array.itemsize, array.ndim
+    return any(
+        step == size and n != 1 and (axes is None or i in axes or i - ndim in axes)
+        for i, (n, step) in enumerate(zip(array.shape, array.strides))
+    )
 
 
 def module_text(
