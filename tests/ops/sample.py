@@ -98,6 +98,10 @@ PROGRAMS: dict[str, Program] = {
     "index_fill": (lambda x: torch.index_fill(x, 1, PLACES, 2.0), ((2, 4),)),
     "select_scatter": (lambda x, y: torch.select_scatter(x, y, 1, 2), ((2, 4), (2,))),
     "slice_scatter": (lambda x, y: torch.slice_scatter(x, y, 1, 1, 4, 2), ((2, 4), (2, 2))),
+    "as_strided_scatter": (
+        lambda x, y: x.as_strided_scatter(y, (2, 2), (3, 2), 1) ** 2,
+        ((2, 4), (2, 2)),
+    ),
     "diagonal_scatter": (lambda x, y: torch.diagonal_scatter(x, y, 1), ((2, 4), (2,))),
     "index_reduce": (
         lambda x, y: _beta(lambda: torch.index_reduce(x, 1, PLACES, y, "prod")),
