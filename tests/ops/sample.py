@@ -456,6 +456,15 @@ OPTIONAL: dict[str, Program] = {
         lambda x: F.adaptive_max_pool2d(x, 2) ** 2,
         (_distinct(1, 1, 3, 3),),
     ),
+    "nn.functional.fractional_max_pool2d": (
+        lambda x: (
+            F.fractional_max_pool2d(
+                x, 2, 2, _random_samples=torch.full((1, 1, 2), 0.4, dtype=torch.float64)
+            )
+            ** 2
+        ),
+        (_distinct(1, 1, 5, 5),),
+    ),
     "nn.functional.max_pool2d": (lambda x: F.max_pool2d(x, 2, 1) ** 2, (_distinct(1, 1, 3, 3),)),
     "nn.functional.max_unpool2d": (
         lambda x: F.max_unpool2d(*F.max_pool2d(x, 2, return_indices=True), 2) ** 2,
