@@ -151,7 +151,12 @@ def _in_single(plan: Plan | None, dtype: Any) -> Plan | None:
 
 
 def _single(x: Any) -> Any:
-    return converted(x, memory.FLOAT32)
+    return _cast(x, memory.FLOAT32)
+
+
+def _cast(x: Any, dtype: Any) -> Any:
+    made = converted(x, dtype)
+    return x.astype(dtype) if made is None else made
 
 
 def _rounded(made: Any, dtype: Any) -> Any:
@@ -159,8 +164,8 @@ def _rounded(made: Any, dtype: Any) -> Any:
     if made is NotImplemented:
         return NotImplemented
     if isinstance(made, tuple):
-        return converted(made[0], dtype), *made[1:]
-    return converted(made, dtype)
+        return _cast(made[0], dtype), *made[1:]
+    return _cast(made, dtype)
 
 
 def largest(x: Any, window: Any, counts: tuple[int, ...]) -> Any:
