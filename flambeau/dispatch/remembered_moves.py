@@ -19,7 +19,7 @@ from ..core import tensor as handle
 from ..core.device import CPU
 from ..core.dtype import float64
 from ..core.kind import kind_of
-from ..core.memory import address
+from ..core.memory import address, extent
 from ..core.tensor import Tensor
 
 _MOST = 1 << 11
@@ -72,6 +72,7 @@ def _view(
         array.__class__ is not np.ndarray or not array.size or handle.views is None
         or array.itemsize > own.itemsize  # which may begin between two elements
         or array.flags.writeable is not own.flags.writeable
+        or not _is_inside(array, own)  # of other memory that the operand does not show
     ):  # fmt: skip
         return None
     facts = array.shape, array.strides, address(array) - address(own)
@@ -89,6 +90,12 @@ def _view(
 
     noted: Callable = handle.views.view(*facts, show, *other)
     return noted
+
+
+def _is_inside(array: Any, own: Any) -> bool:
+    """Does an array look at nothing but memory from the first to the last element of another?"""
+    (first, size), (start, room) = extent(array), extent(own)
+    return start <= first and first + size <= start + room
 
 
 def _several(

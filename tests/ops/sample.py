@@ -98,6 +98,10 @@ PROGRAMS: dict[str, Program] = {
     "index_fill": (lambda x: torch.index_fill(x, 1, PLACES, 2.0), ((2, 4),)),
     "select_scatter": (lambda x, y: torch.select_scatter(x, y, 1, 2), ((2, 4), (2,))),
     "slice_scatter": (lambda x, y: torch.slice_scatter(x, y, 1, 1, 4, 2), ((2, 4), (2, 2))),
+    "as_strided_scatter": (
+        lambda x, y: x.as_strided_scatter(y, (2, 2), (3, 2), 1) ** 2,
+        ((2, 4), (2, 2)),
+    ),
     "diagonal_scatter": (lambda x, y: torch.diagonal_scatter(x, y, 1), ((2, 4), (2,))),
     "index_reduce": (
         lambda x, y: _beta(lambda: torch.index_reduce(x, 1, PLACES, y, "prod")),
@@ -451,6 +455,15 @@ OPTIONAL: dict[str, Program] = {
     "nn.functional.adaptive_max_pool2d": (
         lambda x: F.adaptive_max_pool2d(x, 2) ** 2,
         (_distinct(1, 1, 3, 3),),
+    ),
+    "nn.functional.fractional_max_pool2d": (
+        lambda x: (
+            F.fractional_max_pool2d(
+                x, 2, 2, _random_samples=torch.full((1, 1, 2), 0.4, dtype=torch.float64)
+            )
+            ** 2
+        ),
+        (_distinct(1, 1, 5, 5),),
     ),
     "nn.functional.max_pool2d": (lambda x: F.max_pool2d(x, 2, 1) ** 2, (_distinct(1, 1, 3, 3),)),
     "nn.functional.max_unpool2d": (

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ...core.tensor import Tensor, wrap_numpy
-from ...core.twin import of_arrays
+from ... import kernels
+from ...core.tensor import Tensor
 from ...dispatch.registry import NAMESPACES, public
-from .pooling import check_dims, take_places
+from ...dispatch.rule.rule_operation import operation
+from .pooling import check_dims, spread
 from .window import numbers
 
 
@@ -29,18 +30,23 @@ def starts(sample: Any, size: int, count: int, kernel: int) -> Any:
     return np.concatenate([places, np.full((*sample.shape, 1), last)], -1)
 
 
-@of_arrays
-def _places(x: Any, kernel: tuple[int, ...], sizes: tuple[int, ...], samples: Any) -> Any:
-    """Where each window's maximum is.
+def _starts(x: Any, kernel: tuple[int, ...], sizes: tuple[int, ...], samples: Any) -> list[Any]:
+    """Where the windows of each plane start, for each dimension: (batch, channels, count).
 
     The first random number belongs to the width of an image, but to the depth of a volume.
     """
     n, (batch, channels) = len(sizes), x.shape[:2]
     own, samples = x.shape[2:], samples[:batch, :channels]
-    first = [
+    return [
         starts(samples[..., n - 1 - i if n == 2 else i], own[i], sizes[i], kernel[i])
         for i in range(n)
     ]
+
+
+def _largest(x: Any, first: list[Any], kernel: tuple[int, ...], sizes: tuple[int, ...]) -> Any:
+    """The maxima and their places, of windows that start at the given places."""
+    n, (batch, channels) = len(sizes), x.shape[:2]
+    own = x.shape[2:]
     flat = x.reshape(batch, channels, math.prod(own))
     best: Any = None
     places: Any = None
@@ -57,7 +63,21 @@ def _places(x: Any, kernel: tuple[int, ...], sizes: tuple[int, ...], samples: An
             continue
         better = (values > best) | np.isnan(values)
         best, places = np.where(better, values, best), np.where(better, at, places)
-    return places
+    return best, places
+
+
+_largest_map = kernels.Native("nn.pooling", "largest_of_starts", _largest)
+
+
+@operation(label="FractionalMaxPool", outputs="values places", differentiable=(0,))
+def fractional(x: Any, kernel: tuple[int, ...], sizes: tuple[int, ...], samples: Any) -> Any:
+    """The maxima of windows that start where random numbers say, and where they are."""
+    return _largest_map(x, _starts(x, kernel, sizes, samples), kernel, sizes)
+
+
+@fractional.gradient
+def _(g_values: Tensor, places: Tensor, shape_x: tuple[int, ...], sizes: tuple[int, ...]) -> Tensor:
+    return spread(g_values, places._array, shape_x[-len(sizes) :], None)
 
 
 _DOC = """The maxima of windows at random distances, over {n} dimensions.
@@ -96,8 +116,7 @@ def _fractional(n: int) -> None:
             rand = NAMESPACES["torch"]["rand"]
             _random_samples = rand(*x.shape[:2], n, dtype=input.dtype, device=input.device)
         _check(name, x, kernel, sizes, _random_samples, n)
-        places = _places(x._array, kernel, sizes, _random_samples._array)
-        values, indices = take_places(x, places, n), wrap_numpy(places)
+        values, indices = fractional(x, kernel, sizes, _random_samples._array)
         return (values, indices) if batched else (values.squeeze(0), indices.squeeze(0))
 
     def function(
