@@ -1,4 +1,4 @@
-"""Passes of convolutions of bfloat16 by tiles: what `half_kernel` is told."""
+"""Passes of convolutions of half types by tiles: what `half_kernel` is told."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import numpy as np
 from ..array.copy import contiguous
 from ..matmul import amx, half
 from ..matmul.half_kernel import LANES
+from ..matmul.half_pack import BLOCKS
 from ..runtime import memory
 from ..runtime.entry import Job
-from . import half_kernel
+from . import half_kernel, half_weight
 from .half_kernel import PLACES
 from .plan import Pass, Three
 
@@ -22,6 +23,8 @@ ITEMS = 16
 """Rows of a job that are wanted, so that threads have something to share."""
 LEAST_ROWS = 8
 """Output channels of a group below which tiles would be mostly empty."""
+MOST_APART = 1 << 26
+"""Bytes between neighbours of a vector that is gathered: sixteen of them are counted in 32 bits."""
 
 
 def suits(work: Pass) -> bool:
@@ -37,13 +40,14 @@ class ByTile:
     """A pass by tiles.
 
     Attributes:
+        element: The numbers' type.
         block: Channels of a pixel laid out; blocks: how many such a group has.
         extents: Sizes of the image laid out.
         steps: Inner ones: the tap that each begins with, where in the image that is, and which taps it takes.
     """
 
-    def __init__(self, work: Pass):
-        self.work = work
+    def __init__(self, work: Pass, element: str):
+        self.work, self.element = work, element
         self.block = PLACES if work.channels > LANES else 2
         while self.block < work.channels and self.block < PLACES:
             self.block *= 2
@@ -90,7 +94,7 @@ class ByTile:
         if panels is None:
             return False
         given = image, panels, panels if bias is None else bias, y, facts
-        half_kernel.convolution()(*given, *numbers, bias is not None)
+        half_kernel.convolution(self.element)(*given, *numbers, bias is not None)
         return True
 
     @cached_property
@@ -100,7 +104,12 @@ class ByTile:
 
     @cached_property
     def room(self) -> int:
-        return self.work.items * self.blocks * self.size + self.slack
+        return self.work.items * self.image + self.slack
+
+    @property
+    def image(self) -> int:
+        """Bytes of a group's image laid out, in all of its parts."""
+        return self.blocks * BLOCKS[self.element] * self.size
 
     @cached_property
     def laying(self) -> tuple[Callable[..., int], tuple[int, ...]]:
@@ -115,12 +124,16 @@ class ByTile:
             padded_depth=pd, padded_height=ph, pitch=pitch, before0=work.before[0],
             before1=work.before[1], before2=work.before[2], size=self.size,
         )  # fmt: skip
-        return half_kernel.laying(self.block), tuple(map(int, (*job, *numbers)))
+        return half_kernel.laying(self.element, self.block), tuple(map(int, (*job, *numbers)))
 
     # ------------------------------------------------------------------------------ the weight
 
     def packed(self, w: Any) -> Any:
         """The weight as panels of a right operand, for each group; None where it is watched and not finite."""
+        if self._taps is not None:
+            size, function, given, numbers = self._taps
+            panels = memory.empty((size,), half.BYTE)
+            return None if function(w, panels, given, *numbers) else panels
         rows = self._rows_of_weight(w)
         packing = self._packing
         panels = memory.empty((packing.size,), half.BYTE)
@@ -138,7 +151,31 @@ class ByTile:
         shape, item = (groups, rows, self.inner), half.ITEM
         strides = (rows * self.inner * item, self.inner * item, item)
         operand = half.operand((groups,), shape, strides)
-        return half.packed("bfloat16", operand, False, watches=self.work.turned)[0]
+        return half.packed(self.element, operand, False, watches=self.work.turned)[0]
+
+    @cached_property
+    def _taps(self) -> tuple[int, Callable[..., int], Any, tuple[int, ...]] | None:
+        """How whole blocks of channels with taps between them are packed: the panels' bytes, the kernel, where its taps
+        are, and its numbers; None where the weight is not of that kind."""
+        work = self.work
+        step, every = half.ITEM * work.every, len(work.taps)
+        row, channel = (1, work.rows) if work.turned else (work.channels, 1)
+        if work.channels % PLACES or every == 1 or step * max(row, channel) >= MOST_APART:
+            return None
+        panels, size = -(-work.rows // LANES), half.panel_bytes(self.element, self.inner)
+        numbers = half_weight.Numbers(
+            panels=panels, rows=work.rows, channels=work.channels, taps=every,
+            group=step * work.rows * work.channels, row=step * row, channel=step * channel, size=size,
+        )  # fmt: skip
+        weight = work.groups * panels * self.inner * 4
+        job = Job(rows=work.groups * panels, length=1, weight=weight, divisible=False)
+        order = [work.which[i] * half.ITEM for _, taken in self.steps for _, i in taken]
+        return (
+            work.groups * panels * size,
+            half_weight.packing(self.element, row < channel, work.turned),
+            np.array(order, np.int64),
+            tuple(map(int, (*job, *numbers))),
+        )
 
     def _rows_of_weight(self, w: Any) -> Any:
         """(groups, output channels, steps, blocks of channels, 32): neighbours of a step, and channels of each."""
@@ -150,8 +187,7 @@ class ByTile:
         together = PLACES // self.block
         order = [work.which[i] for _, taken in self.steps for _, i in taken]
         if together == 1 and work.channels % PLACES == 0:
-            chosen = taps if order == list(range(taps.shape[3])) else taps[..., order]
-            return contiguous(chosen.swapaxes(2, 3))
+            return contiguous(taps[..., order].swapaxes(2, 3))
         shape = (work.groups, work.rows, len(self.steps), self.blocks, together, self.block)
         made = np.zeros(shape, w.dtype)
         flat = made.swapaxes(3, 4).reshape(*shape[:3], together, -1) if self.blocks == 1 else None
@@ -172,7 +208,7 @@ class ByTile:
     def facts(self) -> tuple[Any, tuple[int, ...]]:
         """What the kernel is given and told."""
         work = self.work
-        offsets = [start + b * self.size for start, _ in self.steps for b in range(self.blocks)]
+        offsets = self._offsets()
         tiles = min((self._runs(along) for along in self._ways()), key=len)
         panels, places = -(-work.rows // LANES), len(tiles)
         pairs = -(-panels // 2)
@@ -185,13 +221,25 @@ class ByTile:
         total = work.items * places * PLACES * work.rows * len(offsets) * PLACES
         job = Job(rows=work.items * blocks * splits, length=1, weight=total // 256, divisible=False)
         numbers = half_kernel.Numbers(
-            groups=work.groups, rows=work.rows, steps=len(offsets), panels=panels, tiles=places,
-            block=block, blocks=blocks, split=split, splits=splits, image=self.blocks * self.size,
+            groups=work.groups, rows=work.rows, steps=len(offsets), panels=panels,
+            panel=half.panel_bytes(self.element, self.inner), tiles=places, block=block,
+            blocks=blocks, split=split, splits=splits, image=self.image,
             left_row=self.pixel * work.stride[2], plane=math.prod(work.places), biased=False,
         )  # fmt: skip
-        words = [amx.configuration(LANES), np.array(offsets), np.array(tiles).reshape(-1)]
+        words = [amx.configuration(LANES), *(np.array(x).reshape(-1) for x in (offsets, tiles))]
         told = tuple(map(int, (*job, *numbers)))[:-1]
         return np.concatenate(words).astype(np.int64), told
+
+    def _offsets(self) -> list[tuple[int, int]]:
+        """Where each inner step, a product of two parts, begins in the image and in a panel of the weight, in bytes."""
+        parts = BLOCKS[self.element]
+        steps = [(start, b) for start, _ in self.steps for b in range(self.blocks)]
+        return [
+            (start + (b * parts + x) * self.size, (number * parts + y) * amx.SIZE)
+            for number, (start, b) in enumerate(steps)
+            for x in range(parts)
+            for y in (range(parts) if x == 0 else reversed(range(parts)))
+        ]
 
     def _ways(self) -> list[tuple[int, int, int, int]]:
         """How places may be walked: (runs, their length, steps from one row of places to the next, rows in a run).

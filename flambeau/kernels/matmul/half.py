@@ -24,9 +24,9 @@ ITEMS, MOST_ITEMS, SHARE = 8, 256, 1 << 26
 ALONE, WEIGHT = 1 << 22, 1 << 8
 """Multiplications that are not worth sharing, and how many count as one step."""
 BYTE = np.dtype(np.uint8)
-FAR, AGAIN = 2048, 128
-"""Left operands whose rows all fall into one place of the first cache, bytes apart, are packed if they are read for so many
-columns."""
+LINE, AGAIN = 64, 128
+"""Left operands whose rows do not begin with a line of the cache, of so many bytes, are packed if they are read for so many
+columns: each row of a tile would take two lines."""
 ITEM = 2
 """Bytes of a number."""
 
@@ -189,7 +189,7 @@ def _planned(
     m, n, k, count = left.rows, right.rows, left.inner, len(left.begin)
     size, blocks_inner = block_bytes(element, LANES), -(-k // STEP)
     height = min(m, LANES)
-    in_place = element == "bfloat16" and left.is_near and (left.row_step % FAR or n < AGAIN)
+    in_place = element == "bfloat16" and left.is_near and (left.row_step % LINE == 0 or n < AGAIN)
     (block, blocks), (col_block, col_blocks) = parts(m, n, k, count)
     packs = blocks == 1
     left_begin, left_packing = left.begin, None

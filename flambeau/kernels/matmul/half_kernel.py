@@ -127,8 +127,6 @@ def tiles(element: str, shape: tuple[int, int], declarations: set[str]) -> str:
 
     with code.loop(steps.like(0), steps) as s:
         right = [x.byte(s * size) for x in rights[:across]]
-        for x in lefts[:down]:
-            fetch(code, x.byte((s + 1) * step), row)
         multiply([x.byte(s * step) for x in lefts[:down]], row, right)
     with code.unless(tails[0].is_null()):
         right = [x.byte(steps * size) for x in rights[:across]]
@@ -142,13 +140,6 @@ def tiles(element: str, shape: tuple[int, int], declarations: set[str]) -> str:
         "internal void",
         "noinline",
     )
-
-
-def fetch(code: Code, place: Value, apart: Value) -> None:
-    """Have a block's rows brought near: they lie apart, and the processor would not guess them."""
-    name = code.declare("void", "llvm.prefetch.p0", "ptr", "i32", "i32", "i32")
-    for i in range(LANES):
-        code.line(f"call void @{name}(ptr {place.byte(apart * i).name}, i32 0, i32 3, i32 1)")
 
 
 class _Delivery:
