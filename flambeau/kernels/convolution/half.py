@@ -21,6 +21,8 @@ from .plan import Pass, Three
 
 ITEMS = 16
 """Rows of a job that are wanted, so that threads have something to share."""
+NEAR = 1 << 20
+"""Bytes of images that meet one part of the weight after the other: they should stay in a core's second cache."""
 LEAST_ROWS = 8
 """Output channels of a group below which tiles would be mostly empty."""
 MOST_APART = 1 << 26
@@ -211,19 +213,20 @@ class ByTile:
         offsets = self._offsets()
         tiles = min((self._runs(along) for along in self._ways()), key=len)
         panels, places = -(-work.rows // LANES), len(tiles)
-        pairs = -(-panels // 2)
-        blocks = min(places, max(1, -(-ITEMS // work.items)))
-        block = -(-places // blocks)
-        blocks = -(-places // block)
-        splits = min(pairs, max(1, -(-ITEMS // (work.items * blocks))))
-        split = -(-pairs // splits)
-        splits = -(-pairs // split)
+        pairs, every = -(-panels // 2), work.images * places
+        blocks = -(-work.images * self.image // NEAR)
+        splits = min(pairs, max(1, -(-ITEMS // (work.groups * blocks))))
+        blocks = min(every, max(blocks, -(-ITEMS // (work.groups * splits))))
+        block, split = -(-every // blocks), -(-pairs // splits)
+        blocks, splits = -(-every // block), -(-pairs // split)
         total = work.items * places * PLACES * work.rows * len(offsets) * PLACES
-        job = Job(rows=work.items * blocks * splits, length=1, weight=total // 256, divisible=False)
+        job = Job(
+            rows=work.groups * blocks * splits, length=1, weight=total // 256, divisible=False
+        )
         numbers = half_kernel.Numbers(
             groups=work.groups, rows=work.rows, steps=len(offsets), panels=panels,
-            panel=half.panel_bytes(self.element, self.inner), tiles=places, block=block,
-            blocks=blocks, split=split, splits=splits, image=self.image,
+            panel=half.panel_bytes(self.element, self.inner), tiles=places, all=every,
+            block=block, blocks=blocks, split=split, splits=splits, image=self.image,
             left_row=self.pixel * work.stride[2], plane=math.prod(work.places), biased=False,
         )  # fmt: skip
         words = [amx.configuration(LANES), *(np.array(x).reshape(-1) for x in (offsets, tiles))]
@@ -246,12 +249,15 @@ class ByTile:
 
         A run is a row of places, or all rows of a plane with what lies between them in the image, if whole steps lead there.
         """
-        d, h, w = self.work.places
+        (d, h, w), (_, height, width), stride = self.work.places, self.extents, self.work.stride
         ways = [(d * h, w, w, 1)]
-        apart = self.work.stride[1] * self.extents[2]
-        if apart % self.work.stride[2] == 0:
-            row = apart // self.work.stride[2]
-            ways.append((d, (h - 1) * row + w, row, h))
+        # Planes of one row each, as two-dimensional images are seen here, are walked like rows.
+        planes, rows, apart = d, h, stride[1] * width
+        if h == 1:
+            planes, rows, apart = 1, d, stride[0] * height * width
+        if apart % stride[2] == 0:
+            row = apart // stride[2]
+            ways.append((planes, (rows - 1) * row + w, row, rows))
         return ways
 
     def _runs(self, way: tuple[int, int, int, int]) -> list[tuple[int, int, int]]:

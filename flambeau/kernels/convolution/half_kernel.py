@@ -56,7 +56,8 @@ class Numbers(NamedTuple):
     Attributes:
         groups, rows: And the output channels of a group.
         steps: Inner ones; panels: of the weight of a group, and panel: bytes of one.
-        tiles: Pairs of tiles of an image; block, blocks: how many a row of the job has, and how many such there are.
+        tiles: Pairs of tiles of an image; all: of all images. block, blocks: How many a row of the job has, and how many
+            such there are.
         split: Pairs of panels of a row of the job; splits: how many such there are.
         image: Bytes of a group's image laid out; left_row: from place to place.
         plane: Places of the result. biased: is there a bias?
@@ -68,6 +69,7 @@ class Numbers(NamedTuple):
     panels: int
     panel: int
     tiles: int
+    all: int
     block: int
     blocks: int
     split: int
@@ -199,14 +201,13 @@ def convolution(element: str) -> Callable[..., int]:
 
 
 def _block(code: Body, row: Value, sums: Value) -> None:
-    """Some places of a group of an image, and some of its output channels."""
+    """Some places of a group's images, and some of its output channels. Blocks that follow each other meet the same part of
+    the weight, and so do all images of one, so that it stays near."""
     n = code.n
     one = n.blocks * n.splits
-    item, part = quotient(row, one), remainder(row, one)
-    group = remainder(item, n.groups)
-    first = quotient(part, n.splits) * n.block
-    begin = remainder(part, n.splits) * (n.split * 2)
-    image = code.p["pixels"].byte(item * n.image)
+    group, part = quotient(row, one), remainder(row, one)
+    first = remainder(part, n.blocks) * n.block
+    begin = quotient(part, n.blocks) * (n.split * 2)
     offsets = code.p["facts"].word(CONFIGURATION)
     tiles = offsets.word(n.steps * 2)
     with code.loop(begin, smaller(begin + n.split * 2, n.panels), 2) as j:
@@ -215,8 +216,10 @@ def _block(code: Body, row: Value, sums: Value) -> None:
         count = smaller(n.rows - j * LANES, PLACES)
         start = code.p["bias"].byte(channel * 2)
         bias = n.biased.differs(0).select(start, code.null)
-        with code.loop(first, smaller(first + n.block, n.tiles)) as tile:
-            facts = tiles.word(tile * len(TILE))
+        with code.loop(first, smaller(first + n.block, n.all)) as tile:
+            item = quotient(tile, n.tiles) * n.groups + group
+            image = code.p["pixels"].byte(item * n.image)
+            facts = tiles.word(remainder(tile, n.tiles) * len(TILE))
             at, to, mask = (code.load(facts.word(i), "i64") for i in range(len(TILE)))
             given = image.byte(at), n.left_row, offsets, n.steps, right, n.panel, sums
             listed = ", ".join(f"{x.type} {x.name}" for x in given)
@@ -224,7 +227,7 @@ def _block(code: Body, row: Value, sums: Value) -> None:
                 for block, across in ((two, 2), (single, 1)):
                     with block:
                         code.line(f"call void @taps_{across}({listed})")
-            plane = (quotient(item, n.groups) * (n.groups * n.rows) + channel) * n.plane
+            plane = (item * n.rows + j * LANES) * n.plane
             given = sums, code.p["y"].byte(plane * 2 + to), n.plane * 2, count, mask, bias
             listed = ", ".join(f"{x.type} {x.name}" for x in given)
             code.line(f"call void @deliver({listed})")

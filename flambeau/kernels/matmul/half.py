@@ -12,7 +12,8 @@ import numpy as np
 from ...formula.dimensions import broadcast_shapes
 from ..runtime import memory
 from ..runtime.entry import Job
-from . import amx, half_kernel
+from . import amx, half_few, half_kernel
+from .half_few import Few
 from .half_kernel import LANES, STEP
 from .half_pack import BLOCKS, GROUP, PackNumbers, block_bytes, packing
 from .stack import starts
@@ -57,6 +58,7 @@ class Plan(NamedTuple):
         facts: What it is given besides operands.
         job: What the pool is told.
         plain: The same and the kernel's numbers, where nothing is added.
+        few: How few rows or columns are multiplied instead.
     """
 
     shape: tuple[int, ...]
@@ -68,12 +70,13 @@ class Plan(NamedTuple):
     facts: Any
     job: tuple[int, ...]
     plain: tuple[int, ...]
+    few: Few | None = None
 
 
 def product(x: Any, y: Any, start: Any = None) -> Any:
     """x @ y, plus what is broadcast to it, for matrices or stacks of them whose leading dimensions broadcast.
 
-    NotImplemented where there are no tiles, or something is not finite in float16.
+    NotImplemented where there are no tiles for more than a few rows or columns, or something is not finite in float16.
     """
     if type(x) is not np.ndarray or type(y) is not np.ndarray or x.dtype is not y.dtype:
         return NotImplemented
@@ -85,13 +88,16 @@ def product(x: Any, y: Any, start: Any = None) -> Any:
             np.array(v, order="C", subok=False) if c else v for v, c in zip((x, y), found.copied)
         )
         return product(x, y, start)
-    told, added = found.plain, None
+    told, added, row, item = found.plain, None, 0, 0
     if start is not None:
         if start.dtype is not x.dtype:
             return NotImplemented
         added, row, item = laid_out(start, found.shape)
         told = (*found.job, 1, row, item)
     result = memory.empty(found.shape, x.dtype)
+    if found.few is not None:
+        found.few.run(x, y, result, added, (row, item))
+        return result
     a, b = (y, x) if found.turned else (x, y)
     if found.left is not None:
         a = _panels(found.left, a)
@@ -161,7 +167,7 @@ def plan(
 ) -> Plan | None:  # fmt: skip
     """How stacks of such shapes and strides are multiplied; None if they are not."""
     element = dtype.name
-    if element not in BLOCKS or x_shape[-1] != y_shape[-2] or not amx.available():
+    if element not in BLOCKS or x_shape[-1] != y_shape[-2]:
         return None
     lead = broadcast_shapes(x_shape[:-2], y_shape[:-2])
     shape = (*lead, x_shape[-2], y_shape[-1])
@@ -169,8 +175,15 @@ def plan(
         return None
     x = operand(lead, x_shape, x_strides)
     y = operand(lead, *((*v[:-2], v[-1], v[-2]) for v in (y_shape, y_strides)))
-    if x.is_apart or y.is_apart:
+    if (x.is_apart or y.is_apart) and amx.available():
         return Plan(shape, False, (x.is_apart, y.is_apart), None, None, _nothing, None, (), ())
+    if element == "float16" or not amx.available():
+        turned = y.rows < x.rows
+        few = half_few.plan(element, shape, turned, *((y, x) if turned else (x, y)))
+        if few is not None:
+            return Plan(shape, turned, (False, False), None, None, _nothing, None, (), (), few)
+        if not amx.available():
+            return None
     # The left operand is read where it lies if it can be; of two that can, the longer.
     turned = x.rows < y.rows
     if element == "bfloat16" and x.is_near != y.is_near:
