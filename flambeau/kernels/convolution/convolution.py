@@ -77,7 +77,7 @@ def usable(*arrays: Any) -> bool:
 def half_plan(
     name: str, element: str, x_shape: tuple[int, ...], w_shape: tuple[int, ...], window: Window,
     groups: int, sizes: tuple[int, ...],
-) -> tuple[tuple[int, ...], half.ByTile] | None:  # fmt: skip
+) -> tuple[tuple[int, ...], half.ByTile | half.ByPhase] | None:  # fmt: skip
     """The shape of a map of a half type from x to sizes, and how tiles compute it; None where they do not."""
     if min(sizes) < 1:
         return None
@@ -87,9 +87,8 @@ def half_plan(
     else:
         shape = x_shape[0], w_shape[1] * groups, *sizes
         works = transposed_works("i16", x_shape, w_shape[1], window, groups, sizes)
-    if len(works) != 1 or not half.suits(works[0]):
-        return None
-    return shape, half.ByTile(works[0], element)
+    found = half.planned(works, element)
+    return None if found is None else (shape, found)
 
 
 def _by_tiles(name: str, arrays: Any, window: Window, groups: int, sizes: Sequence[int]) -> Any:

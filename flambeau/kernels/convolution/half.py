@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from ..array.copy import contiguous
+from ..array.copy import contiguous, copy_into
 from ..matmul import amx, half
 from ..matmul.half_kernel import LANES
 from ..matmul.half_pack import BLOCKS
@@ -29,13 +30,42 @@ MOST_APART = 1 << 26
 """Bytes between neighbours of a vector that is gathered: sixteen of them are counted in 32 bits."""
 
 
+def planned(works: Sequence[Pass], element: str) -> ByTile | ByPhase | None:
+    """How tiles compute all passes of a map; None where they do not."""
+    alone = [replace(x, result=x.places, step=(1, 1, 1), begin=(0, 0, 0)) for x in works]
+    if not amx.available() or not all(suits(work) for work in alone if work.taps):
+        return None
+    if len(works) == 1 and works[0].places == works[0].result:
+        return ByTile(alone[0], element) if works[0].taps else None
+    return ByPhase(works, [ByTile(work, element) if work.taps else None for work in alone])
+
+
 def suits(work: Pass) -> bool:
-    """Can tiles compute it: places of the result that follow each other, and a padding that only adds?"""
-    whole = work.step == (1, 1, 1) and work.begin == (0, 0, 0) and work.places == work.result
-    return (
-        whole and amx.available() and min(work.before) >= 0 and bool(work.taps)
-        and work.rows >= LEAST_ROWS and work.channels > 1
-    )  # fmt: skip
+    """Can tiles compute it: a padding that only adds, and enough output channels?"""
+    return min(work.before) >= 0 and work.rows >= LEAST_ROWS and work.channels > 1
+
+
+class ByPhase:
+    """The passes of a transpose, each of which computes every so manieth place of the result."""
+
+    def __init__(self, works: Sequence[Pass], parts: Sequence[ByTile | None]):
+        self.works, self.parts = works, parts
+
+    def run(self, x: Any, w: Any, bias: Any, y: Any) -> bool:
+        """As `ByTile.run`."""
+        shape = *y.shape[:2], *self.works[0].result
+        y = y.reshape(shape)
+        for work, part in zip(self.works, self.parts):
+            ends = [b + (n - 1) * s + 1 for b, n, s in zip(work.begin, work.places, work.step)]
+            target = y[(..., *map(slice, work.begin, ends, work.step))]
+            if part is None:
+                target[...] = 0 if bias is None else bias.reshape(-1, 1, 1, 1)
+                continue
+            own = memory.empty(target.shape, y.dtype)
+            if not part.run(x, w, bias, own):
+                return False
+            copy_into(target, own)
+        return True
 
 
 class ByTile:

@@ -18,14 +18,16 @@ from .half_kernel import LANES, STEP
 from .half_pack import BLOCKS, GROUP, PackNumbers, block_bytes, packing
 from .stack import starts
 
-BLOCK, MOST = 512, 1 << 20
-"""Rows of the left operand that a block has at most, and bytes of them."""
+BLOCK = 512
+"""Rows of the left operand that a block has at most."""
+NEAR, PACKED = 1 << 20, 1 << 17
+"""Bytes of a right operand that blocks of rows share, and that a single one packs: they should stay in the second cache."""
 ITEMS, MOST_ITEMS, SHARE = 8, 256, 1 << 26
 """Blocks that are wanted, so that threads have something to share: at least, at most, and the multiplications of each."""
 ALONE, WEIGHT = 1 << 22, 1 << 8
 """Multiplications that are not worth sharing, and how many count as one step."""
 BYTE = np.dtype(np.uint8)
-LINE, AGAIN = 64, 128
+LINE, AGAIN = 64, 512
 """Left operands whose rows do not begin with a line of the cache, of so many bytes, are packed if they are read for so many
 columns: each row of a tile would take two lines."""
 ITEM = 2
@@ -203,7 +205,7 @@ def _planned(
     size, blocks_inner = block_bytes(element, LANES), -(-k // STEP)
     height = min(m, LANES)
     in_place = element == "bfloat16" and left.is_near and (left.row_step % LINE == 0 or n < AGAIN)
-    (block, blocks), (col_block, col_blocks) = parts(m, n, k, count)
+    (block, blocks), (col_block, col_blocks) = parts(m, n, k, count, ITEM * BLOCKS[element])
     packs = blocks == 1
     left_begin, left_packing = left.begin, None
     if not in_place:
@@ -256,13 +258,21 @@ def panel_bytes(element: str, inner: int) -> int:
     return -(-inner // STEP) * block_bytes(element, LANES)
 
 
-def parts(m: int, n: int, k: int, count: int) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Each of `count` results cut into blocks of rows and of columns: how large, and how many."""
-    pair = 2 * LANES
-    most = max(pair, min(BLOCK, MOST // (2 * k)) // pair * pair)
-    down = -(-m // most)
-    block = -(-m // down // pair) * pair
-    wanted = -(-max(ITEMS, min(MOST_ITEMS, count * m * n * k // SHARE)) // (count * down))
-    across = min(-(-n // pair), wanted)
-    col_block = -(-n // across // pair) * pair
+def parts(m: int, n: int, k: int, count: int, item: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Each of `count` results cut into blocks of rows and of columns: how large, and how many.
+
+    Blocks of rows that follow each other meet the same columns. Where there is one block of rows, it packs its columns.
+
+    Args:
+        item: Bytes of a number in a panel.
+    """
+    pair, work = 2 * LANES, count * m * n * k
+    items = 1 if work <= ALONE else max(ITEMS, min(MOST_ITEMS, work // SHARE))
+    across = -(-n * k * item // NEAR)
+    down = max(-(-m // BLOCK), min(-(-m // pair), -(-items // (count * across))))
+    if down == 1:
+        across = max(-(-n * k * item // PACKED), min(-(-n // pair), -(-items // count)))
+    block, col_block = (
+        -(-size // number // pair) * pair for size, number in ((m, down), (n, across))
+    )
     return (block, -(-m // block)), (col_block, -(-n // col_block))

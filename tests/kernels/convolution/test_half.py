@@ -47,6 +47,9 @@ def test_any_sizes_and_window(dims, seed):
     g = torch.randn(images, rows * groups, *image).to(dtype)
     one = [1] * dims
     assert_rounded_once(BACK[dims], g, w, None, one, padding, 0, groups, dilation)
+    g, extra = g[(..., *[slice(7)] * dims)], [int(rng.integers(0, s)) for s in stride]
+    bias = bias[:channels].repeat(groups) if bias is not None and channels < rows else None
+    assert_rounded_once(BACK[dims], g, w, bias, stride, padding, extra, groups, dilation)
 
 
 @pytest.mark.parametrize("channels", [3, 40])
