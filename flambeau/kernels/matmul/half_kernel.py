@@ -127,8 +127,6 @@ def tiles(element: str, shape: tuple[int, int], declarations: set[str]) -> str:
 
     with code.loop(steps.like(0), steps) as s:
         right = [x.byte(s * size) for x in rights[:across]]
-        for x in lefts[:down]:
-            fetch(code, x.byte((s + 1) * step), row)
         multiply([x.byte(s * step) for x in lefts[:down]], row, right)
     with code.unless(tails[0].is_null()):
         right = [x.byte(steps * size) for x in rights[:across]]
@@ -142,13 +140,6 @@ def tiles(element: str, shape: tuple[int, int], declarations: set[str]) -> str:
         "internal void",
         "noinline",
     )
-
-
-def fetch(code: Code, place: Value, apart: Value) -> None:
-    """Have a block's rows brought near: they lie apart, and the processor would not guess them."""
-    name = code.declare("void", "llvm.prefetch.p0", "ptr", "i32", "i32", "i32")
-    for i in range(LANES):
-        code.line(f"call void @{name}(ptr {place.byte(apart * i).name}, i32 0, i32 3, i32 1)")
 
 
 class _Delivery:
@@ -302,9 +293,10 @@ class _Product:
     def write(self) -> None:
         code, f = self.code, self.f
         amx.configure(code, code.p["facts"])
-        memory = code.scratch(self.panel * 2 + f.block * amx.BYTES + 64)
+        packed = f.packs * self.panel * quotient(f.col_block, LANES)
+        memory = code.scratch(packed + f.block * amx.BYTES + 64)
         self.packed = memory.byte(-memory.address() & 63)
-        self.tails = self.packed.byte(self.panel * 2)
+        self.tails = self.packed.byte(packed)
         self.sums = code.slot(f"[{4 * amx.SIZE + amx.BYTES} x i8]")
         with code.rows() as row:
             self.block(row)
@@ -315,24 +307,25 @@ class _Product:
         code, f = self.code, self.f
         single = f.blocks * f.col_blocks
         self.item, part = quotient(row, single), remainder(row, single)
-        top = quotient(part, f.col_blocks) * f.block
+        top = remainder(part, f.blocks) * f.block
         self.first = quotient(top, LANES)
         self.last = quotient(smaller(top + f.block, f.m) + (LANES - 1), LANES)
-        begin = remainder(part, f.col_blocks) * f.col_block
+        begin = quotient(part, f.blocks) * f.col_block
         self.left = code.p["a"].byte(code.get(self.starts, "i64", self.item))
         right = code.p["b"].byte(code.get(self.starts, "i64", f.count + self.item))
         with code.when(f.tail.differs(0)):
             self.keep_tails()
-        panels = code.slot("ptr")
-        with code.loop(begin, smaller(begin + f.col_block, f.n), 2 * LANES) as j:
-            panel = quotient(j, LANES)
-            code.store(right.byte(panel * self.panel), panels)
-            with code.when(f.packs.differs(0)):
-                end = smaller(panel + 2, quotient(f.n + (LANES - 1), LANES))
-                sizes, steps = (f.n, f.k, f.n), (f.right_row, f.right_inner, self.panel)
-                call_pack(code, self.packed, right, (panel, end), sizes, steps)
-                code.store(self.packed, panels)
-            self.columns(j, code.load(panels, "ptr"))
+        end = smaller(begin + f.col_block, f.n)
+        first = quotient(begin, LANES)
+        panels = code.slot("ptr", right.byte(first * self.panel))
+        with code.when(f.packs.differs(0)):
+            ends, sizes = (first, quotient(end + (LANES - 1), LANES)), (f.n, f.k, f.n)
+            steps = f.right_row, f.right_inner, self.panel
+            call_pack(code, self.packed, right, ends, sizes, steps)
+            code.store(self.packed, panels)
+        panels = code.load(panels, "ptr")
+        with code.loop(self.first, self.last, 2) as tile, code.loop(begin, end, 2 * LANES) as j:
+            self.columns(tile, j, panels.byte(quotient(j - begin, LANES) * self.panel))
 
     def row_of(self, tile: Value) -> Value:
         """The first row of a tile: the last tile begins before the one before it ends, so that it is full."""
@@ -348,18 +341,16 @@ class _Product:
                 place = source.byte((self.row_of(tile) + i) * f.left_row)
                 code.store(line(code, place, STEP, f.tail), target.byte(i * amx.BYTES))
 
-    def columns(self, j: Value, panels: Value) -> None:
-        """All rows of the block at the columns of two panels."""
+    def columns(self, tile: Value, j: Value, panels: Value) -> None:
+        """Two tiles of rows at the columns of two panels, or what there is of them."""
         code = self.code
-        both = self.f.n - j > LANES
-        with code.loop(self.first, self.last, 2) as tile:
-            with code.either(self.last - tile > 1) as (two, one):
-                for rows, down in ((two, 2), (one, 1)):
-                    with rows, code.either(both) as (wide, narrow):
-                        for columns, across in ((wide, 2), (narrow, 1)):
-                            with columns:
-                                self.multiply((down, across), tile, panels)
-            self.deliver(tile, j)
+        with code.either(self.last - tile > 1) as (two, one):
+            for rows, down in ((two, 2), (one, 1)):
+                with rows, code.either(self.f.n - j > LANES) as (wide, narrow):
+                    for columns, across in ((wide, 2), (narrow, 1)):
+                        with columns:
+                            self.multiply((down, across), tile, panels)
+        self.deliver(tile, j)
 
     def multiply(self, shape: tuple[int, int], tile: Value, panels: Value) -> None:
         code, f = self.code, self.f
