@@ -88,6 +88,11 @@ def _lower(context: _Context, guard: Any, args: tuple, kwargs: dict) -> Any:
     return _run(context, guard, args, kwargs, context.to, _FLOATS)
 
 
+def _lower_anew(context: _Context, guard: Any, args: tuple, kwargs: dict) -> Any:
+    """The same of what may give a view of what it is given: nobody may write to a cast that is kept."""
+    return _lower(_Context(context.device, context.to, None), guard, args, kwargs)
+
+
 def _full(context: _Context, guard: Any, args: tuple, kwargs: dict) -> Any:
     return _run(context, guard, args, kwargs, _float32, _NARROW)
 
@@ -115,11 +120,15 @@ def _refused(context: _Context, guard: Any, args: tuple, kwargs: dict) -> Any:
     return _call(guard, args, kwargs)
 
 
+_VIEWING = ("einsum",)
+
+
 @functools.cache
 def _handler(device: str, path: str) -> Callable | None:
     """What a function is handed to, by the name that guards know it by; None if it is not on the lists."""
     policy = POLICIES[device]
     lists = (
+        (_VIEWING, _lower_anew),
         (policy.lower, _lower),
         (policy.full, _full),
         (policy.chosen, _chosen),
@@ -171,7 +180,7 @@ class autocast:
         device_type: "cpu"; "cuda" warns and does nothing where there is no such device.
         dtype: bfloat16 or float16. Default: bfloat16 on a CPU, float16 on CUDA.
         enabled: False: as if outside of all `autocast`.
-        cache_enabled: Keep the casts of weights until they change or the outermost `autocast` is left.
+        cache_enabled: Keep the casts of weights until they change, also for other blocks; see `amp.cast.Casts`.
 
     Source: torch.autocast; Micikevicius et al. (2018)
 
@@ -344,7 +353,7 @@ def clear_autocast_cache() -> None:
     """
     for context in state.casting:
         if context.casts is not None:
-            context.casts.kept.clear()
+            context.casts.clear()
 
 
 # ------------------------------------------------------------------- in functions with a gradient
