@@ -10,7 +10,7 @@ from typing import Any
 from .._caller import warn
 from ..core.device import backends
 from ..core.dtype import DTYPES, dtype
-from ..core.handler import casters, state
+from ..core.handler import casters, lower, state
 from ..core.tensor import Tensor
 from ..dispatch.torch_function import guards
 from .cast import Casts, converted
@@ -52,7 +52,7 @@ class _Context:
         self.device, self.to, self.policy, self.casts = device, to, POLICIES[device], casts
 
     def run(self, guard: Any, args: tuple, kwargs: dict) -> Any:
-        """A call: casts are not in force within it, but those outside of what casts."""
+        """A call: within it casts are not in force, but for those outside of what casts."""
         before = state.casting
         for i in range(len(before) - 1, -1, -1):
             handler = _handler(before[i].device, guard.cast_as)
@@ -66,6 +66,8 @@ class _Context:
 
 
 def _below(guard: Any, args: tuple, kwargs: dict) -> Any:
+    if not (kwargs or lower):
+        return guard.original(*args)
     function, args, kwargs = guard.below(args, kwargs)
     return function(*args, **kwargs)
 
@@ -114,6 +116,18 @@ def _like_input(context: _Context, guard: Any, args: tuple, kwargs: dict) -> Any
     return result.to(given.dtype) if given.device.type == context.device else result
 
 
+def _recurrent(context: _Context, guard: Any, args: tuple, kwargs: dict) -> Any:
+    """A whole network, whose products cast by themselves."""
+    state.casting = (*state.casting, context)
+    device = context.device
+    given = [_cast(value, _float32, _NARROW, device) for value in args]
+    named = {name: _cast(value, _float32, _NARROW, device) for name, value in kwargs.items()}
+    result = _below(guard, tuple(given), named)
+    if context.policy.recurrent[guard.cast_as]:
+        return _cast(result, context.to, (_float32,), device)
+    return result
+
+
 def _refused(context: _Context, guard: Any, args: tuple, kwargs: dict) -> Any:
     if any(x.device.type == context.device for x in _tensors((args, kwargs))):
         raise RuntimeError(context.policy.refused[1])  # type: ignore[index]
@@ -134,6 +148,7 @@ def _handler(device: str, path: str) -> Callable | None:
         (policy.chosen, _chosen),
         (policy.widest, _to_widest),
         (policy.like_input, _like_input),
+        (policy.recurrent, _recurrent),
         (policy.refused or (), _refused),
     )
     if path.startswith(policy.spaces):
