@@ -37,15 +37,13 @@ def packing() -> Callable[..., int]:
 
     def write(code: Body) -> None:
         n = code.n
-        with (
-            code.rows() as row,
-            code.loop(row * GROUP, smaller((row + 1) * GROUP, n.panels)) as panel,
-            code.either(n.inner_step.equals(1)) as (near, far),
-        ):
-            with near:
-                _turned(code, panel)
-            with far:
-                _interleaved(code, panel)
+        with code.rows() as row:
+            first, last = row * GROUP, smaller((row + 1) * GROUP, n.panels)
+            with code.either(n.inner_step.equals(1)) as (near, far):
+                with near, code.loop(first, last) as panel:
+                    _turned(code, panel)
+                with far:
+                    _interleaved(code, first, last)
 
     lanes = machine().bits // 32
     return kernel("pack_bytes", ("source", "made"), PackNumbers, write, lanes, makes=True)
@@ -73,22 +71,32 @@ def _turned(code: Body, panel: Value) -> None:
                             code.store(value, target.byte(4 * lanes * i))
 
 
-def _interleaved(code: Body, panel: Value) -> None:
-    """Columns that lie side by side: four rows of them make a line."""
+def _interleaved(code: Body, first: Value, last: Value) -> None:
+    """Columns that lie side by side: four rows of them make a line of each panel."""
     n, lanes = code.n, code.lanes
-    first = panel * lanes
-    count = n.n - first
-    with code.either(count >= lanes) as (whole, edge):
-        for block, is_edge in ((whole, False), (edge, True)):
-            with block, code.loop(code.zero, n.fours) as s:
-                made = code.constant(0, code.vector("i32"))
-                for i in range(4):
-                    k = s * 4 + i
-                    there = (k < n.k).select(count if is_edge else count.like(lanes), 0)
-                    source = code.p["source"].byte(smaller(k, n.k - 1) * n.inner_step + first)
-                    numbers = _line(code, source, lanes, there).widen("i32")
-                    made = made | (numbers << (8 * i))
-                code.store(made, code.at(code.p["made"], "i32", (panel * n.fours + s) * lanes))
+    width = GROUP * lanes
+    begin = code.p["source"].byte(first * lanes)
+    full = n.n - first * lanes >= width
+    whole = full.select(n.k & -4, 0)
+    with code.loop(code.zero, whole, 4) as k:
+        rows = [_line(code, begin.byte((k + i) * n.inner_step), width, None) for i in range(4)]
+        for p in range(GROUP):
+            places = [x for c in range(p * lanes, (p + 1) * lanes) for x in (c, width + c)]
+            pairs = [rows[i].shuffled(rows[i + 1], places) for i in (0, 2)]
+            fours = [2 * c + x for c in range(lanes) for x in (0, 1, 2 * lanes, 2 * lanes + 1)]
+            line = (first + p) * n.fours + (k >> 2)
+            code.store(
+                pairs[0].shuffled(pairs[1], fours), code.at(code.p["made"], "i32", line * lanes)
+            )
+    with code.loop(first, last) as panel, code.loop(whole >> 2, n.fours) as s:
+        count = n.n - panel * lanes
+        made = code.constant(0, code.vector("i32"))
+        for i in range(4):
+            k = s * 4 + i
+            source = code.p["source"].byte(smaller(k, n.k - 1) * n.inner_step + panel * lanes)
+            numbers = _line(code, source, lanes, (k < n.k).select(count, 0)).widen("i32")
+            made = made | (numbers << (8 * i))
+        code.store(made, code.at(code.p["made"], "i32", (panel * n.fours + s) * lanes))
 
 
 def _line(code: Body, place: Value, length: int, count: Value | None) -> Value:
