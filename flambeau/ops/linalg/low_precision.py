@@ -6,9 +6,10 @@ from typing import Any
 
 from ...autograd.mode import no_grad
 from ...core.dtype import float32, float64, int8, int32, uint8
-from ...core.tensor import Tensor
+from ...core.tensor import Tensor, wrap
 from ...dispatch.registry import public
 from ...dispatch.write import write_out
+from ...kernels.matmul import int8 as int8_kernels
 
 _EXACT = 1 << 24
 """Whole numbers up to here are exact in float32."""
@@ -50,8 +51,12 @@ def _int_mm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor
     if mat2.dtype is not int8:
         raise RuntimeError(f"_int_mm: Expected mat2 dtype to be int8 but got {mat2.dtype.legacy}")
     _check_matrices("_int_mm", input, mat2)
-    wide = float32 if input.shape[1] * 255 * 128 <= _EXACT else float64
-    result = (input.to(wide) @ mat2.to(wide)).to(int32)  # type: ignore[attr-defined]
+    found = int8_kernels.product(input._array, mat2._array)
+    if found is NotImplemented:
+        wide = float32 if input.shape[1] * 255 * 128 <= _EXACT else float64
+        result = (input.to(wide) @ mat2.to(wide)).to(int32)  # type: ignore[attr-defined]
+    else:
+        result = wrap(found, input._kind.with_dtype(int32))
     return result if out is None else write_out(out, result, "_int_mm")
 
 

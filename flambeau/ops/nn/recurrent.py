@@ -74,6 +74,10 @@ def _pass(
     packed = x.ndim == 2
     hidden, bias = weights["weight_hh"], weights.get("bias_hh")
     if (
+        projected.dtype is not state[0].dtype
+    ):  # `autocast` has multiplied: steps are summed in the state's type
+        projected = projected.to(state[0].dtype)
+    if (
         not packed
         and "weight_hr" not in weights
         and serves(projected, hidden, bias, *state)

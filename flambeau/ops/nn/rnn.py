@@ -304,7 +304,9 @@ def advance(x: Any, w: Any, b: Any, h: Any, c: Any, mode: str) -> tuple[Any, Any
 
 
 def _step(x: Any, own: Any, state: Any, mode: str) -> tuple[Any, Any]:
-    """What an LSTM or a GRU makes of all gates: one operation where nothing has to be broadcast or converted."""
+    """What an LSTM or a GRU makes of all gates: one operation where nothing has to be broadcast."""
+    if x.dtype is not state.dtype or own.dtype is not state.dtype:  # `autocast` has multiplied
+        x, own = x.to(state.dtype), own.to(state.dtype)
     if serves(x, own, state) and _fit(x.shape, own.shape, state.shape, GATES[mode]):
         return gated(x, own, state, mode)[:2]
     return gate_by_gate(x, own, state, mode)
