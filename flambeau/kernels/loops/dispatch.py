@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -210,6 +211,9 @@ class OtherDtypes:
             return self.kernel(*given)
         if self.is_lone and self.is_scattered(given[0]):
             return self.kernel(contiguous(given[0]), *given[1:])
+        if not self.strided and self.is_mixed(given):
+            ordered = [contiguous(a) if is_scattered(a) else a for a in given[self.places]]
+            return self.kernel(*given[: self.places.start], *ordered, *given[self.places.stop :])
         try:
             dtypes = tuple([a.dtype for a in given[self.places]])
         except AttributeError:  # a number, or nothing
@@ -232,6 +236,27 @@ class OtherDtypes:
             and not array.flags.c_contiguous
             and (self.writes or array.itemsize not in array.strides)
         )
+
+    def is_mixed(self, given: Sequence[Any]) -> bool:
+        """Are there arrays to be put in order before rows along the last dimensions are looked at, and no order of
+        dimensions that all have? One is broadcast from fewer (a norm's weight), or the first lies in order."""
+        arrays, axes = given[self.places], given[-1]
+        if axes.__class__ is not tuple or axes != _LAST[len(axes)]:
+            return False
+        if not all(a.__class__ is np.ndarray for a in arrays):
+            return False
+        first = max(arrays, key=_dimensions)
+        apart = first.flags.c_contiguous or any(0 < a.ndim < first.ndim for a in arrays)
+        return apart and any(map(is_scattered, arrays))
+
+
+_LAST = tuple(tuple(range(-n, 0)) for n in range(65))
+_dimensions = attrgetter("ndim")
+
+
+def is_scattered(array: Any) -> bool:
+    """Does it lie out of order, and is not merely expanded?"""
+    return not array.flags.c_contiguous and 0 not in array.strides
 
 
 class Columns:
