@@ -404,9 +404,7 @@ def clamp_min(input: Tensor, min: Any, *, out: Tensor | None = None) -> Tensor:
 
     Source: torch.clamp_min
     """
-    if out is not None or min is None or min.__class__ is int:
-        return clamp(input, min, out=out)
-    return _held[True, True, False](input, min, None, (), ())
+    return clamp(input, min, out=out)
 
 
 @public(method=True)
@@ -415,9 +413,7 @@ def clamp_max(input: Tensor, max: Any, *, out: Tensor | None = None) -> Tensor:
 
     Source: torch.clamp_max
     """
-    if out is not None or max is None or max.__class__ is int:
-        return clamp(input, None, max, out=out)
-    return _held[True, False, True](input, None, max, (), ())
+    return clamp(input, None, max, out=out)
 
 
 @method("clamp_min_")
