@@ -79,10 +79,25 @@ def poisson(rate: np.ndarray, generator: Generator | None = None) -> np.ndarray:
     check_floating(rate.dtype, "poisson_cpu")
     check.rates(bool((rate >= 0).all()))
     wide = rate.astype(np.float64)
-    if rate.size > _FEW and kernels.enabled():
-        return _poisson_many(wide, generator or default_generator).astype(rate.dtype)
+    if rate.size and kernels.enabled():
+        return _poisson_by_kernel(wide, generator or default_generator).astype(rate.dtype)
     values = _each(lambda rates, uniform: _poisson(rates[0], uniform), (wide,), generator)
     return np.array(values, np.float64).reshape(rate.shape).astype(rate.dtype)
+
+
+def _poisson_by_kernel(rates: np.ndarray, generator: Generator) -> np.ndarray:
+    """Poisson numbers by the kernel; a few are made of words that are there already, if these do."""
+    if rates.size <= _FEW:
+        flat = np.ascontiguousarray(rates).reshape(-1)
+        made = np.empty(flat.size)
+        with generator.lock:
+            words = generator.rest()[: 16 * flat.size + _AHEAD]
+            uniform = uniform64(words[: len(words) & ~1])
+            count, took = kernels.array.poisson.drawn(flat, uniform, made)
+            if count == flat.size:
+                generator.take(2 * took)
+                return made.reshape(rates.shape)
+    return _poisson_many(rates, generator)
 
 
 def _poisson_many(rates: np.ndarray, generator: Generator) -> np.ndarray:
