@@ -129,6 +129,50 @@ def solve(a: Any, b: Any) -> Any:
     return back(x, lead), told(info, lead)
 
 
+def lu_solve(lu: Any, pivots: Any, b: Any, adjoint: bool) -> Any:
+    """getrs: x of a x = b, of what `factor` gives for a; with `adjoint`, of the transposes."""
+    n, k = lu.shape[-1], b.shape[-1]
+    if not fits(lu, b) or not are_rows(pivots, n):
+        return NotImplemented
+    lead = broadcast_shapes(lu.shape[:-2], b.shape[:-2])
+    factors, x = by_columns(lu, lead), by_columns(b, lead)
+    swaps = np.broadcast_to(pivots, (*lead, n)).reshape(-1, n).astype(integer())
+    given = ("T" if adjoint else "N", n, k, A, n, B, C, n, Space(1))
+    done = call("getrs", (factors, swaps, x), given, n * n * k)
+    return back(x, lead) if done else NotImplemented
+
+
+def are_rows(pivots: Any, n: int) -> bool:
+    """Are these numbers of rows from 1, or of rows of blocks of two, less than 0?"""
+    rows = np.abs(pivots) if pivots.__class__ is np.ndarray else np.zeros(1)
+    return bool(rows.size) and int(rows.min()) >= 1 and int(rows.max()) <= n
+
+
+def symmetric_factor(a: Any) -> Any:
+    """sytrf: L and D in one array, pivots, and codes (0: success), of the lower triangles."""
+    if not fits(a):
+        return NotImplemented
+    n, lead, made = a.shape[-1], a.shape[:-2], by_columns(a)
+    pivots, info, size = np.empty((len(made), n), integer()), codes(len(made)), 64 * n
+    given = ("L", n, A, n, B, Space(size), size, C)
+    if not call("sytrf", (made, pivots, info), given, n * n * n):
+        return NotImplemented
+    ld = np.tril(back(made, lead))
+    return ld, pivots.astype(np.int32).reshape(*lead, n), told(info, lead)
+
+
+def symmetric_solve(ld: Any, pivots: Any, b: Any) -> Any:
+    """sytrs: x of a x = b, of what `symmetric_factor` gives for a."""
+    n, k = ld.shape[-1], b.shape[-1]
+    if not fits(ld, b) or not are_rows(pivots, n):
+        return NotImplemented
+    lead = broadcast_shapes(ld.shape[:-2], b.shape[:-2])
+    factors, x = by_columns(ld, lead), by_columns(b, lead)
+    swaps = np.broadcast_to(pivots, (*lead, n)).reshape(-1, n).astype(integer())
+    done = call("sytrs", (factors, swaps, x), ("L", n, k, A, n, B, C, n, Space(1)), n * n * k)
+    return back(x, lead) if done else NotImplemented
+
+
 def inverse(a: Any) -> Any:
     """Inverses, and the first zero pivot of each matrix; that of a singular one means nothing."""
     if small.fits(a):

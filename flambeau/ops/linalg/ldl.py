@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import kernels
 from ...core.result import named_result
 from ...core.tensor import Tensor
 from ...core.twin import on_cpu
@@ -20,6 +21,14 @@ LDLFactorEx = named_result("linalg_ldl_factor_ex", "LD pivots info")
 
 ALPHA = (1 + 17**0.5) / 8
 """When a diagonal element is large enough to be a pivot (Bunch and Kaufman 1977)."""
+
+
+def _has_none(*given: Any) -> Any:
+    return NotImplemented
+
+
+_by_lapack = kernels.Native("lapack.solving", "symmetric_factor", _has_none)
+_solved_by_lapack = kernels.Native("lapack.solving", "symmetric_solve", _has_none)
 
 
 def _swap(a: np.ndarray, k: int, p: int, hermitian: bool) -> None:
@@ -96,6 +105,9 @@ def _factor_one(a: np.ndarray, hermitian: bool) -> tuple[np.ndarray, np.ndarray,
 @on_cpu("linalg.ldl_factor")
 def factored(a: np.ndarray, hermitian: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """L and D in one array, pivots, and codes (0: success), of a stack of matrices."""
+    found = _by_lapack(a)
+    if found is not NotImplemented:
+        return found  # type: ignore[no-any-return]
     parts = [_factor_one(matrix, hermitian) for matrix in flat(a, 2)]
     batch, n = a.shape[:-2], a.shape[-1]
     ld = np.stack([p[0] for p in parts]) if parts else np.empty((0, n, n), a.dtype)
@@ -191,6 +203,9 @@ def _solve_one(ld: np.ndarray, pivots: np.ndarray, b: np.ndarray, hermitian: boo
 @on_cpu("linalg.ldl_solve")
 def solved(ld: np.ndarray, pivots: np.ndarray, b: np.ndarray, hermitian: bool) -> np.ndarray:
     """x of A x = b from the factors of A, for stacks that broadcast."""
+    found = _solved_by_lapack(ld, pivots, b)
+    if found is not NotImplemented:
+        return found  # type: ignore[no-any-return]
     batch = broadcast_shapes(ld.shape[:-2], b.shape[:-2])
     n, k = b.shape[-2:]
     systems = (

@@ -21,9 +21,11 @@ from .check import (
     flat,
     identity,
     implemented,
+    is_recorded,
     matrices,
     same_dtype,
     square,
+    unit_lower,
 )
 from .cholesky import fits, solve_triangle, solve_triangular_
 
@@ -137,7 +139,10 @@ def permutation(pivots: Tensor, m: int, like: Tensor) -> Tensor:
     """P of A = P L U, as a matrix."""
     rows = order(pivots._array, m)
     matrix = np.zeros((*rows.shape, m), like._kind.numpy)
-    np.put_along_axis(matrix, rows[..., None, :], 1, -2)
+    if rows.ndim == 1 and rows.__class__ is np.ndarray:
+        matrix[rows, np.arange(m)] = 1
+    else:
+        np.put_along_axis(matrix, rows[..., None, :], 1, -2)
     return wrap(matrix, like._kind)
 
 
@@ -238,15 +243,9 @@ def lu_factor(A: Tensor, *, pivot: bool = True) -> LUFactor:  # type: ignore[val
 
 
 def _triangles(lu: Tensor) -> tuple[Tensor, Tensor]:
-    k = min(lu.shape[-2:])
-    lower = lu[..., :, :k].tril(-1)
-    return lower + _tall_identity(lu.shape[-2], k, lu), lu[..., :k, :].triu()
-
-
-def _tall_identity(m: int, k: int, like: Tensor) -> Tensor:
-    from ..create.eye import eye
-
-    return eye(m, k, dtype=like.dtype, device=like.device)
+    m, n = lu._array.shape[-2:]
+    upper = lu if m <= n else lu[..., :n, :]
+    return unit_lower(lu if n <= m else lu[..., :, :m]), upper.triu()
 
 
 def _empty(like: Tensor) -> Tensor:
@@ -305,6 +304,13 @@ def lu_unpack(
     return LUUnpack((p, lower, upper))
 
 
+def _not_solved(lu: Any, pivots: Any, b: Any, adjoint: bool) -> Any:
+    return NotImplemented
+
+
+_by_factors = kernels.Native("lapack.solving", "lu_solve", _not_solved)
+
+
 def _check_solve(LU: Tensor, pivots: Tensor, B: Tensor, left: bool) -> None:
     name = "linalg.lu_solve"
     implemented("lu_solve_cpu", LU)
@@ -346,6 +352,10 @@ def lu_solve(
     _check_solve(LU, pivots, B, left)
     if not left:  # X A = B is A^H X^H = B^H
         return lu_solve(LU, pivots, B.mH, adjoint=not adjoint).mH
+    if not is_recorded(LU, B):
+        found = _by_factors(LU._array, pivots._array, B._array, adjoint)
+        if found is not NotImplemented:
+            return wrap(found, B._kind)
     lower, upper = _triangles(LU)
     p = permutation(pivots, LU.shape[-1], LU)
     if adjoint:

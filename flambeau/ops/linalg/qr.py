@@ -8,11 +8,20 @@ import numpy as np
 
 from ... import kernels
 from ...core.result import named_result
-from ...core.tensor import Tensor
+from ...core.tensor import Tensor, wrap
 from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
 from . import lapack
-from .check import by_columns, floating, identity, implemented, matrices, same_dtype
+from .check import (
+    by_columns,
+    floating,
+    identity,
+    implemented,
+    is_recorded,
+    matrices,
+    same_dtype,
+    unit_lower,
+)
 from .cholesky import solve_triangular_
 
 QR = named_result("linalg_qr", "Q R")
@@ -192,10 +201,12 @@ def reflect(vectors: Tensor, tau: Tensor, x: Tensor, forwards: bool) -> Tensor:
     return x
 
 
-def _vectors(A: Tensor) -> Tensor:
-    from ..create.eye import eye
+def _has_none(*given: Any) -> Any:
+    return NotImplemented
 
-    return A.tril(-1) + eye(A.shape[-2], A.shape[-1], dtype=A.dtype, device=A.device)
+
+_product = kernels.Native("lapack.decomposing", "householder", _has_none)
+_multiplied = kernels.Native("lapack.decomposing", "by_reflections", _has_none)
 
 
 @public("linalg.householder_product", "orgqr", method="orgqr", out=True, tensors="A tau")
@@ -213,10 +224,14 @@ def householder_product(A: Tensor, tau: Tensor) -> Tensor:
     """
     _check_reflections("torch.linalg.householder_product", A, tau)
     implemented("orgqr_cpu", A)
+    if not is_recorded(A, tau):
+        found = _product(A._array, tau._array)
+        if found is not NotImplemented:
+            return wrap(found, A._kind)
     from ..create.eye import eye
 
     start = eye(A.shape[-2], A.shape[-1], dtype=A.dtype, device=A.device)
-    return reflect(_vectors(A), tau, start.expand(A.shape), False)
+    return reflect(unit_lower(A), tau, start.expand(A.shape), False)
 
 
 @public("ormqr", method=True, out=True, tensors="input tau other")
@@ -258,8 +273,12 @@ def ormqr(
         )
     same_dtype(name, input, tau, ("input", "tau"))
     same_dtype(name, input, other, ("input", "other"))
-    vectors = _vectors(input)
     if not left:
         return ormqr(input, tau, other.mH, True, not transpose).mH
+    if not is_recorded(input, tau, other):
+        found = _multiplied(input._array, tau._array, other._array, transpose)
+        if found is not NotImplemented:
+            return wrap(found, other._kind)
+    vectors = unit_lower(input)
     factors = tau.conj() if transpose and tau.dtype.is_complex else tau
     return reflect(vectors, factors, other, transpose)
