@@ -15,6 +15,8 @@ from ...formula.special import special as s
 from ..llvm import Value, choose, polynomial
 from ..runtime.process import machine
 from .lowering import lowers
+from .table import has_tables
+from .table_log import Base, logarithm
 
 
 @dataclass(frozen=True)
@@ -258,8 +260,18 @@ def _at_ends(x: Value, value: Value) -> Value:
     return choose((x < 0.0) | x.is_nan(), x.like(float("nan")), value)
 
 
+_NATURAL = {"float": Base((1.0, 0.0), (SINGLE.ln2_high, SINGLE.ln2_low)),
+            "double": Base((1.0, 0.0), (DOUBLE.ln2_high, DOUBLE.ln2_low))}  # fmt: skip
+
+
 @lowers(p.log)
 def log(x: Value) -> Value:
+    if has_tables(x):
+        return logarithm(x, _NATURAL[x.element], "log", _divided_log)
+    return _divided_log(x)
+
+
+def _divided_log(x: Value) -> Value:
     return _at_ends(x, _log(x, None, format_of(x)))
 
 
@@ -279,10 +291,15 @@ def _log_parts(x: Value) -> tuple[Value, Value, Value]:
 Sums = dict[str, tuple[float, float]]
 
 
-def _log_to_base(inverse: Sums, unit: Sums) -> Callable[[Value], Value]:
+def _log_to_base(name: str, inverse: Sums, unit: Sums) -> Callable[[Value], Value]:
     """A logarithm of another base, given 1 / ln(base) and log(2) to that base as sums of two numbers."""
 
     def function(x: Value) -> Value:
+        if has_tables(x):
+            return logarithm(x, Base(inverse[x.element], unit[x.element]), name, divided)
+        return divided(x)
+
+    def divided(x: Value) -> Value:
         e, high, low = _log_parts(x)
         (factor, factor_low), (step, step_low) = inverse[x.element], unit[x.element]
         product = high * factor
@@ -297,6 +314,7 @@ def _log_to_base(inverse: Sums, unit: Sums) -> Callable[[Value], Value]:
 
 log2 = lowers(p.log2)(
     _log_to_base(
+        "log2",
         {
             "float": (1.4426950216293335, 1.925963033500011e-08),
             "double": (1.4426950408889634, 2.0355273740931033e-17),
@@ -306,6 +324,7 @@ log2 = lowers(p.log2)(
 )
 log10 = lowers(p.log10)(
     _log_to_base(
+        "log10",
         {
             "float": (0.4342944920063019, -1.0103049952192578e-08),
             "double": (0.4342944819032518, 1.098319650216765e-17),

@@ -23,7 +23,7 @@ from . import (  # noqa: F401
     power,
     quantile,
     remainder,
-    root,
+    square_root,
     trigonometry,
 )
 from .lowering import Lowering, lowers

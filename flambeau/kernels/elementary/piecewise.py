@@ -14,24 +14,19 @@ import numpy as np
 
 from ...formula.special import special as s
 from ..llvm import Value, choose
-from ..runtime.process import machine
 from . import exponential
 from .lowering import lowers
+from .table import SEGMENTS, has_tables, picked
 
-SEGMENTS = 16
 END = 6.0
 """Where the table of the normal distribution ends: below -6 it is less than 1e-9."""
 DEGREE = 6
 
 
-def has_tables(x: Value) -> bool:
-    return x.type == "<16 x float>" and machine().bits == 512
-
-
 @lowers(s.gate)
 def gate(x: Value) -> Value:
     """The normal distribution function, 0 below -6; above, within 1e-7 of its own size or 1e-14."""
-    if not has_tables(x):
+    if x.element != "float" or not has_tables(x):
         return exponential.ndtr(x)
     size = x.abs()
     inside = choose(size > END, x.like(END), size) * (SEGMENTS / END)
@@ -52,14 +47,6 @@ def polynomial_of(t: Value, index: Value, table: tuple[tuple[float, ...], ...]) 
     for row in reversed(table[:-1]):
         value = value.fma(t, picked(t, row, index))
     return value
-
-
-def picked(like: Value, row: tuple[float, ...], index: Value) -> Value:
-    """For each lane the number of the row at its index, modulo sixteen."""
-    code, type = like.code, like.type
-    words = ", ".join(f"float {code.constant(x, 'float').name}" for x in row)
-    name = code.declare(type, "llvm.x86.avx512.permvar.sf.512", type, index.type)
-    return code.emit(f"call {type} @{name}({type} <{words}>, {index.type} {index.name})", type)
 
 
 @cache

@@ -14,7 +14,7 @@ from . import payne_hanek
 from .exponential import format_of
 from .lowering import lowers
 from .payne_hanek import REDUCE, reduce_text
-from .root import root_and_half
+from .square_root import root_and_half
 
 HALF_PI = {
     "float": (1.5707963705062866, -4.371138828673793e-08, -1.7151245100058819e-15),
