@@ -133,7 +133,7 @@ def _power_of_two(n: Value, f: Format) -> Value:
     return word.cast_bits("float" if f is SINGLE else "double")
 
 
-def _scaled(x: Value, shifted: Value, f: Format, by: int = 0) -> Value:
+def scaled(x: Value, shifted: Value, f: Format, by: int = 0) -> Value:
     """x 2^(n + by), rounded once and infinite where it is too large; n is `shifted` less the magic number."""
     if x.type in _SCALE and machine().bits == 512:
         return _scaled_at_once(x, shifted - (f.magic - by))
@@ -156,7 +156,7 @@ def _scaled_at_once(x: Value, n: Value) -> Value:
     return x.code.emit(f"call {x.type} @{name}({given})", x.type)
 
 
-def _reduced(x: Value, f: Format) -> tuple[Value, Value]:
+def reduced(x: Value, f: Format) -> tuple[Value, Value]:
     """(shifted, r): x = n ln(2) + r with an integer n, |r| <= ln(2) / 2 and shifted = n + the magic number."""
     shifted = x.multiply_add(LOG2_E, f.magic)
     whole = shifted - f.magic
@@ -173,25 +173,25 @@ def exp(x: Value, halvings: int = 0) -> Value:
 def exp_of_sum(x: Value, low: Value | None, halvings: int = 0) -> Value:
     """exp(x + low) / 2^halvings for a small low."""
     f = format_of(x)
-    shifted, r = _reduced(clamp(x, f.underflow, f.overflow + 1.0 * halvings), f)
+    shifted, r = reduced(clamp(x, f.underflow, f.overflow + 1.0 * halvings), f)
     r = r if low is None else r + low
     value = (r * r).multiply_add(polynomial(r, f.exp_tail), r) + 1.0
     value = choose(x < f.underflow, x.like(0.0), value)  # rounding to 0 takes processors 150 cycles
-    return _scaled(value, shifted, f, -halvings)
+    return scaled(value, shifted, f, -halvings)
 
 
 def short_exp(x: Value) -> Value:
     """exp(x) of float64 as exactly as float32 wants it (1e-10), for results that float32 can hold."""
-    shifted, r = _reduced(clamp(x, 4 * SINGLE.underflow, 4 * SINGLE.overflow), DOUBLE)
+    shifted, r = reduced(clamp(x, 4 * SINGLE.underflow, 4 * SINGLE.overflow), DOUBLE)
     value = (r * r).multiply_add(polynomial(r, SINGLE.exp_tail), r) + 1.0
-    return _scaled(value, shifted, DOUBLE)
+    return scaled(value, shifted, DOUBLE)
 
 
 @lowers(p.expm1)
 def expm1(x: Value) -> Value:
     f = format_of(x)
     inside = clamp(x, f.underflow / 2, f.overflow)
-    shifted, r = _reduced(inside, f)
+    shifted, r = reduced(inside, f)
     small = (r * r).multiply_add(polynomial(r, f.exp_tail), r)
     half = _power_of_two(shifted.bits() - (x.like(f.magic).bits() + 1), f)
     value = (small.fma(half, half - 0.5)) * 2.0
@@ -205,7 +205,7 @@ def exp2(x: Value) -> Value:
     shifted = x + f.magic
     r = (x - (shifted - f.magic)) * 0.6931471805599453
     value = (r * r).multiply_add(polynomial(r, f.exp_tail), r) + 1.0
-    return _scaled(value, shifted, f)
+    return scaled(value, shifted, f)
 
 
 @lowers(p.ldexp)
@@ -442,7 +442,6 @@ def _tail(end: Value, square: Value, rounding: Value) -> Value:
     return gauss * (polynomial(t, ERFC_TAIL) * (shifted * inverse))
 
 
-@lowers(s.erfc)
 def erfc(x: Value) -> Value:
     """For float32: the factors of the tail are joined in float64, so that they are not rounded one after the other."""
     size = x.abs()
