@@ -23,6 +23,7 @@ from . import (  # noqa: F401
     power,
     quantile,
     remainder,
+    square_root,
     trigonometry,
 )
 from .lowering import Lowering, lowers
