@@ -22,7 +22,7 @@ from ..core.kind import kind_of
 from ..core.memory import address, extent
 from ..core.tensor import Tensor
 
-_MOST = 1 << 11
+_MOST = 1 << 16
 """Elements of what is moved at most."""
 
 
@@ -159,8 +159,10 @@ def _move(
     if found is None:
         return None
     from ..kernels.array.placement import placing
+    from ..kernels.array.runs import moving
 
-    run = placing(array.shape, array.dtype, *found, len(arrays))
+    facts = array.shape, array.dtype, *found, len(arrays)
+    run = moving(*facts) or placing(*facts)
     if run is None or run(*arrays).tobytes() != array.tobytes():
         return None
     recipes: dict[tuple[bool, ...], tuple] = {}
