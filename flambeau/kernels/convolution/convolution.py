@@ -19,7 +19,7 @@ from ..array.copy import in_order
 from ..array.half import HALF, widened
 from ..matmul.matmul import ELEMENTS
 from ..runtime import memory
-from . import columns, half, winograd
+from . import columns, half, half_gradient, winograd
 from .plan import Pass, plan, taps_of, three
 from .weight_plan import WeightByChannel, WeightByPixel, Work
 from .window import Window, flattened
@@ -302,11 +302,35 @@ def weight_plan(
     return Map(shape, patches, lambda: [kind(work)])
 
 
+@lru_cache(1024)
+def _half_weight_plan(
+    y_shape: tuple[int, ...], x_shape: tuple[int, ...], window: Window, groups: int,
+    shape: tuple[int, ...],
+) -> half_gradient.ByTile | None:  # fmt: skip
+    sizes = x_shape[2:], y_shape[2:]
+    work = Work("i16", x_shape[0], groups, shape[1], shape[0] // groups, *sizes, window)
+    return half_gradient.ByTile(work) if half_gradient.suits(work) else None
+
+
+def _weight_by_tiles(y: Any, x: Any, window: Window, groups: int, shape: tuple[int, ...]) -> Any:
+    """The gradient towards a weight of bfloat16 by tiles, or None."""
+    if x.dtype.name != "bfloat16" or y.dtype is not x.dtype or not y.size or not x.size:
+        return None
+    if type(x) is not np.ndarray or type(y) is not np.ndarray or 0 in shape:
+        return None
+    found = _half_weight_plan(y.shape, x.shape, window, groups, shape)
+    if found is None:
+        return None
+    w = memory.empty(shape, x.dtype)
+    return w if found.run(in_order(y), in_order(x), w) else None
+
+
 def weight(y: Any, x: Any, window: Window, groups: int, shape: tuple[int, ...]) -> Any:
     """Sums of products of results (N, O, places) with the windows of x (N, C, sizes), in the
     weight's shape."""
     if not usable(y, x) or 0 in shape:
-        return _of_half(weight, (y, x), window, groups, shape)
+        w = _weight_by_tiles(y, x, window, groups, tuple(shape))
+        return _of_half(weight, (y, x), window, groups, shape) if w is None else w
     found = weight_plan(x.dtype, y.shape, x.shape, window, groups, tuple(shape))
     w = memory.empty(found.shape, x.dtype)
     found.run(in_order(y), in_order(x), w)

@@ -111,3 +111,56 @@ def test_weights_that_are_not_finite(channels):
     assert result[:, 5].isinf().all()
     assert result[:, :5].isfinite().all()
     assert result[:, 6:].isfinite().all()
+
+
+def weight_gradient(x, w, g, *options):
+    function = FORWARD[x.ndim - 2]
+    w = w.clone().requires_grad_()
+    function(x, w, None, *options).backward(g)
+    return w.grad
+
+
+@pytest.mark.parametrize("dims", [1, 2, 3])
+@pytest.mark.parametrize("seed", np.random.SeedSequence(164).generate_state(25))
+def test_gradient_towards_any_weight(dims, seed):
+    rng = np.random.default_rng(seed)
+    groups, images = int(rng.choice([1, 1, 2])), int(rng.integers(1, 4))
+    channels, rows = int(rng.choice([2, 3, 5, 16, 17, 33, 40])), int(rng.choice([8, 9, 17, 32, 40]))
+    sizes, stride, dilation, padding = window(rng, dims)
+    image = [int(rng.integers(9, {1: 90, 2: 24, 3: 12}[dims])) for _ in range(dims)]
+    x = torch.randn(images, channels * groups, *image).bfloat16()
+    w = torch.randn(rows * groups, channels, *sizes).bfloat16()
+    options = stride, padding, dilation, groups
+    g = torch.randn(*FORWARD[dims](x, w, None, *options).shape).bfloat16()
+    result = weight_gradient(x, w, g, *options)
+    exact = weight_gradient(x.double(), w.double(), g.double(), *options)
+    size = weight_gradient(x.double().abs(), w.double(), g.double().abs(), *options)
+    bound = exact.abs() * UNIT[torch.bfloat16] * 1.01 + size * 1e-6
+    assert ((result.double() - exact).abs() <= bound).all()
+
+
+@pytest.mark.parametrize("spoilt", ["image", "gradient"])
+def test_what_is_not_finite_reaches_the_weights_it_meets(spoilt):
+    """As in float32: zeros between results, which tiles multiply, must not meet it."""
+    x, g = torch.randn(1, 16, 9, 8).bfloat16(), torch.randn(1, 16, 9, 8).bfloat16()
+    (x if spoilt == "image" else g)[0, 3, 0, 0] = torch.inf
+    w = torch.randn(16, 16, 3, 3).bfloat16()
+    grad = weight_gradient(x, w, g, 1, 1)
+    wide = weight_gradient(x.float(), w.float(), g.float(), 1, 1)
+    assert torch.equal(grad.isinf(), wide.isinf())
+    assert torch.equal(grad.isnan(), wide.isnan())
+    assert grad.isinf().any()
+    assert grad.isfinite().any()
+
+
+def test_bits_of_gradients_do_not_depend_on_threads():
+    x, w = torch.randn(3, 40, 30, 30).bfloat16(), torch.randn(50, 40, 3, 3).bfloat16()
+    g = torch.randn(3, 50, 30, 30).bfloat16()
+    threads, results = torch.get_num_threads(), []
+    try:
+        for number in (1, 2, 5):
+            torch.set_num_threads(number)
+            results.append(weight_gradient(x, w, g, 1, 1))
+    finally:
+        torch.set_num_threads(threads)
+    assert all(torch.equal(results[0], other) for other in results)
