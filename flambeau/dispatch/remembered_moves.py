@@ -105,7 +105,10 @@ def _noting(call: Callable[[Any], Any], x: Tensor) -> Callable | None:
     like = handle.make(x._array, x._kind, None, [0], None)
     leaf = like._node = Leaf(like, x._array.shape)
     with enable_grad():
-        node = call(like)._node
+        view = call(like)
+    node = view._node
+    if view._kind is not x._kind:  # real numbers of complex ones: the operation's nodes have its operand's kind
+        return None
     note = getattr(getattr(node, "operation", None), "note", None)
     if note is None or node.outputs > 1 or node.edges != (leaf,):
         return None
