@@ -121,13 +121,13 @@ class Walk(Vectorcall):
 
     Attributes:
         numbers: Its further arguments.
-        places: Is there one more, an array of int64 of the same sizes, in order?
+        placed: Is there one more, an array of int64 of the same sizes, in order?
         results: The dtypes of what it makes.
         longest: Elements of a row at most.
     """
 
     numbers: tuple[str, ...] = ()
-    places = False
+    placed = False
     longest = LONGEST
 
     def __init__(self, module: Module, dtype: Any, how: str):
@@ -149,13 +149,13 @@ class Walk(Vectorcall):
 
     def write(self) -> None:
         code = self.code
-        x, dim, *given = self.arguments(2 + len(self.numbers) + self.places)
+        x, dim, *given = self.arguments(2 + len(self.numbers) + self.placed)
         self.require(self.is_a(x, "ndarray"))
         descr = self.fact(f"descr_{self.dtype.name}")
         self.require(array_field(x, "descr").equals_pointer(descr))
         flags = array_field(x, "flags", "i32")
         self.require((flags & Flag.ALIGNED).differs(0))
-        if self.places:
+        if self.placed:
             self.index = self.like(given.pop(), x)
         integers = [self.python("PyLong_AsLongLong", "i64", item) for item in (dim, *given)]
         with code.unless(self.python("PyErr_Occurred", "ptr").is_null()):
@@ -414,7 +414,7 @@ class Put(Walk):
     """Elements at their places among zeros."""
 
     numbers = ("count",)
-    places = True
+    placed = True
 
     @property
     def results(self) -> tuple[str, ...]:
@@ -429,7 +429,7 @@ class Put(Walk):
         self.code.fill_bytes(self.outputs[0], 0, self.total * self.dtype.itemsize)
 
     def walk(self) -> None:
-        code, element = self.code, ELEMENTS.get(f"{self.dtype.kind}{self.dtype.itemsize}")
+        code, element = self.code, ELEMENTS.get(f"{self.dtype.kind}{self.dtype.itemsize}", "")
         adds, outer = self.how == "add", quotient(self.start, self.count * self.inner)
         # Where a row begins among the places, which are not as many as the results.
         begin = self.start - outer * (self.count - self.length) * self.inner
