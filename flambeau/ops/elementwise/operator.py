@@ -37,7 +37,7 @@ from .division import (
     rounded,
     true_divide,
 )
-from .power import check_exponent, pow, power
+from .power import cheaper, check_exponent, pow, power
 
 
 def _written(name: str, function: Any, operation_of: Any, usual: Any, check: Any) -> None:
@@ -45,14 +45,14 @@ def _written(name: str, function: Any, operation_of: Any, usual: Any, check: Any
 
     Args:
         operation_of: Chooses, and gives the operands and numbers too.
-        usual: The operation that it chooses for an operand without options, and
+        usual: The operation that it chooses for any operand without options, if there is one, and
         check: what is to be asked of these.
     """
-    write = binary_into(usual.operation)
+    write = None if usual is None else binary_into(usual.operation)
     scaled = add_scaled if name == "add" else sub_scaled if name == "sub" else None
 
     def in_place(self: Tensor, operand: Any = ABSENT, /, **options: Any) -> Tensor:
-        if not options and operand is not ABSENT:
+        if write is not None and not options and operand is not ABSENT:
             if check is not None:
                 check(self, operand)
             return write(self, operand)  # type: ignore[no-any-return]
@@ -110,6 +110,14 @@ def _chosen_of(operation: Any, check: Any) -> Any:
     return choose
 
 
+def _raised(self: Tensor, exponent: Any) -> tuple:
+    cheap = cheaper(self, exponent)
+    if cheap is not None:
+        return cheap, (self,), (), ()
+    check_exponent(self, exponent)
+    return power, (self, exponent), (), ()
+
+
 for _name, _function, _chosen, _usual, _check in (
     ("add", add, _added, plus, None),
     ("sub", sub, _subtracted, minus, check_difference),
@@ -119,7 +127,7 @@ for _name, _function, _chosen, _usual, _check in (
     ("true_divide", true_divide, _divided, quotient, None),
     ("remainder", remainder, _chosen_of(remainder_, check_zero), remainder_, check_zero),
     ("fmod", fmod, _chosen_of(fmod_, check_zero), fmod_, check_zero),
-    ("pow", pow, _chosen_of(power, check_exponent), power, check_exponent),
+    ("pow", pow, _raised, None, None),
     (
         "floor_divide",
         floor_divide,
