@@ -358,6 +358,7 @@ PROGRAMS: dict[str, Program] = {
         ((3, 3), (3, 2)),
     ),
     "lu": (lambda a: torch.linalg.lu_factor(_spd(a))[0], ((3, 3),)),
+    "unit_lower": (lambda a: torch.linalg.lu(_spd(a))[1], ((3, 3),)),
     "qr": (lambda a: torch.linalg.qr(a), (_distinct(4, 3) + np.eye(4, 3),)),
     "symmetric": (
         lambda a: torch.linalg.eigvalsh(a + a.mT + APART),

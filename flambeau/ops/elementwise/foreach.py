@@ -6,8 +6,9 @@ one tensor: out of place it gives a tuple, in place the list that it was given.
 
 from __future__ import annotations
 
-import functools
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from ...core.tensor import Tensor, wrap
@@ -31,22 +32,22 @@ SAME = {"maximum": "clamp_min", "minimum": "clamp_max"}
 
 def _checked(name: str, *lists: Any) -> None:
     """Raises TypeError or RuntimeError unless these are lists of tensors, of one length above 0."""
-    if not all(map(_are_tensors, lists)) or not len(lists[0]) == len(lists[-1]) > 0 or lists[2:]:
-        _explain(name, *lists)
+    for items in lists:
+        if not isinstance(items, (list, tuple)) or len(items) != len(lists[0]):
+            _refuse(name, lists)
+        for x in items:
+            if not isinstance(x, Tensor):
+                _refuse(name, lists)
+    if not lists[0]:
+        raise RuntimeError("Tensor list must have at least one tensor.")
 
 
 _LISTS = frozenset((list, tuple))
-_TENSORS = {Tensor}
 _NUMBERS = frozenset((int, float))
 
 
-def _are_tensors(items: Any) -> bool:
-    """Is it plainly a list of tensors?"""
-    return items.__class__ in _LISTS and _TENSORS.issuperset(map(type, items))
-
-
-def _explain(name: str, *lists: Any) -> None:
-    """Raises what there is to raise about lists that are not plainly right."""
+def _refuse(name: str, lists: Sequence[Any]) -> None:
+    """Say what is wrong with the first list that `_checked` does not take."""
     for place, items in enumerate(lists):
         if not isinstance(items, (list, tuple)):
             raise TypeError(
@@ -63,8 +64,6 @@ def _explain(name: str, *lists: Any) -> None:
                 "Tensor lists must have the same number of tensors, got "
                 f"{len(lists[0])} and {len(items)}"
             )
-    if not lists[0]:
-        raise RuntimeError("Tensor list must have at least one tensor.")
 
 
 def _each(name: str, self: Any, other: Any) -> Iterable[Any]:
@@ -107,11 +106,15 @@ def _one_of(name: str, **given: Any) -> Any:
     return found[0]
 
 
-def _call(function: Callable, in_place: bool, *lists: Iterable[Any], **options: Any) -> Any:
-    """The function of each tensor of the first list, and of what stands at its place in the others."""
-    one = functools.partial(function, **options) if options else function
-    results = list(map(one, *lists))
-    return list(lists[0]) if in_place else tuple(results)
+def _call(function: Callable, in_place: bool, *lists: Any, **options: Any) -> Any:
+    """The function of the tensors at each place of the lists, which have one length."""
+    if options:
+        function = partial(function, **options)
+    results = map(function, *lists)
+    if not in_place:
+        return tuple(results)
+    deque(results, maxlen=0)
+    return list(lists[0])
 
 
 def _at_least(xp: Any, x: Any, y: Any) -> tuple:

@@ -45,7 +45,7 @@ def _written(name: str, function: Any, operation_of: Any, usual: Any, check: Any
 
     Args:
         operation_of: Chooses, and gives the operands and numbers too.
-        usual: The operation that it chooses for an operand without options, where that is always the same one, and
+        usual: The operation that it chooses for any operand without options, if there is one, and
         check: what is to be asked of these.
     """
     write = None if usual is None else binary_into(usual.operation)
