@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from functools import cache
 
-from ..llvm import Code, Function, Value, any_lane, polynomial
+from ..llvm import Code, Function, Value, any_lane, choose, polynomial
 from .table import SEGMENTS, picked
 
 _BEGIN = 0.69921875
@@ -40,6 +40,8 @@ def logarithm(x: Value, base: Base, name: str, otherwise: Callable[[Value], Valu
         otherwise: Writes it: from a vector to the logarithms.
     """
     code = x.code
+    if x.type == "<16 x double>":
+        return _everywhere(x, base)
     place = code.slot(x.type, _usual(x, base))
     tiny, end = (x.like(value).bits() for value in (_tiny(x.element), math.inf))
     with code.when(any_lane((x.bits() - tiny).at_least(end - tiny))):
@@ -47,6 +49,17 @@ def logarithm(x: Value, base: Base, name: str, otherwise: Callable[[Value], Valu
         code.declarations.add(_apart_text(function, code, x.type, otherwise))
         code.run(function, code.slot(x.type, x), place)
     return code.load(place, x.type)
+
+
+def _everywhere(x: Value, base: Base) -> Value:
+    """Without a branch, beside which long formulas in float64 would not keep their values in registers."""
+    small = x < _tiny(x.element)
+    value = _usual(choose(small, x * 2.0**54, x), base)
+    value = choose(small, value - 54.0 * base.unit[0], value)
+    infinity = math.inf
+    value = choose(x.equals(0.0), x.like(-infinity), value)
+    value = choose(x.equals(infinity), x, value)
+    return choose((x < 0.0) | x.is_nan(), x.like(math.nan), value)
 
 
 def _tiny(element: str) -> float:
