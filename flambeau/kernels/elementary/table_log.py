@@ -39,12 +39,20 @@ def logarithm(x: Value, base: Base, name: str, otherwise: Callable[[Value], Valu
         name: Of the function that serves vectors with numbers that are not normal, written once a module.
         otherwise: Writes it: from a vector to the logarithms.
     """
-    code = x.code
     if x.type == "<16 x double>":
         return _everywhere(x, base)
-    place = code.slot(x.type, _usual(x, base))
     tiny, end = (x.like(value).bits() for value in (_tiny(x.element), math.inf))
-    with code.when(any_lane((x.bits() - tiny).at_least(end - tiny))):
+    strange = (x.bits() - tiny).at_least(end - tiny)
+    return apart(x, _usual(x, base), strange, name, otherwise)
+
+
+def apart(
+    x: Value, usual: Value, strange: Value, name: str, otherwise: Callable[[Value], Value]
+) -> Value:
+    """Usual values, or if any lane of x is strange, what a function of that name, written once a module, makes of x."""
+    code = x.code
+    place = code.slot(x.type, usual)
+    with code.when(any_lane(strange)):
         function = Function("void", f"{name}_of_{x.element}", ("ptr", "ptr"))
         code.declarations.add(_apart_text(function, code, x.type, otherwise))
         code.run(function, code.slot(x.type, x), place)
