@@ -6,7 +6,7 @@ from ..llvm import Value
 from ..runtime.process import machine
 
 SEGMENTS = 16
-_VECTORS = ("<16 x float>", "<8 x double>")
+_VECTORS = ("<16 x float>", "<8 x double>", "<16 x double>")
 
 
 def has_tables(x: Value) -> bool:
@@ -16,6 +16,10 @@ def has_tables(x: Value) -> bool:
 
 def picked(like: Value, row: tuple[float, ...], index: Value) -> Value:
     """For each lane the number of the row at its index, modulo sixteen."""
+    if like.type == "<16 x double>":
+        parts = [index.shuffled(index, range(i, i + 8)) for i in (0, 8)]
+        found = [picked(part.cast_to("<8 x double>"), row, part) for part in parts]
+        return found[0].shuffled(found[1], range(16))
     code, type, element = like.code, like.type, like.element
     words = [f"{element} {code.constant(x, element).name}" for x in row]
     place = f"{index.type} {index.name}"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from functools import cache
 
-from ..llvm import Code, Function, Value, any_lane, polynomial
+from ..llvm import Code, Function, Value, any_lane, choose, polynomial
 from .table import SEGMENTS, picked
 
 _BEGIN = 0.69921875
@@ -39,14 +39,35 @@ def logarithm(x: Value, base: Base, name: str, otherwise: Callable[[Value], Valu
         name: Of the function that serves vectors with numbers that are not normal, written once a module.
         otherwise: Writes it: from a vector to the logarithms.
     """
-    code = x.code
-    place = code.slot(x.type, _usual(x, base))
+    if x.type == "<16 x double>":
+        return _everywhere(x, base)
     tiny, end = (x.like(value).bits() for value in (_tiny(x.element), math.inf))
-    with code.when(any_lane((x.bits() - tiny).at_least(end - tiny))):
+    strange = (x.bits() - tiny).at_least(end - tiny)
+    return apart(x, _usual(x, base), strange, name, otherwise)
+
+
+def apart(
+    x: Value, usual: Value, strange: Value, name: str, otherwise: Callable[[Value], Value]
+) -> Value:
+    """Usual values, or if any lane of x is strange, what a function of that name, written once a module, makes of x."""
+    code = x.code
+    place = code.slot(x.type, usual)
+    with code.when(any_lane(strange)):
         function = Function("void", f"{name}_of_{x.element}", ("ptr", "ptr"))
         code.declarations.add(_apart_text(function, code, x.type, otherwise))
         code.run(function, code.slot(x.type, x), place)
     return code.load(place, x.type)
+
+
+def _everywhere(x: Value, base: Base) -> Value:
+    """Without a branch, beside which long formulas in float64 would not keep their values in registers."""
+    small = x < _tiny(x.element)
+    value = _usual(choose(small, x * 2.0**54, x), base)
+    value = choose(small, value - 54.0 * base.unit[0], value)
+    infinity = math.inf
+    value = choose(x.equals(0.0), x.like(-infinity), value)
+    value = choose(x.equals(infinity), x, value)
+    return choose((x < 0.0) | x.is_nan(), x.like(math.nan), value)
 
 
 def _tiny(element: str) -> float:

@@ -92,7 +92,9 @@ def _along(values: Tensor, ndim: int, at: int) -> Tensor:
 
 def _slope(x: Tensor, at: int, spacing: Any, edge_order: int) -> Tensor:
     n = x.shape[at]
-    if isinstance(spacing, Tensor) and spacing.ndim:
+    if not isinstance(spacing, Tensor):
+        return _even_slope(x, at, spacing, edge_order)
+    if spacing.ndim:
         if spacing.shape != (n,):
             raise RuntimeError(
                 f"torch.gradient expected as many coordinates as the dimension is long, {n}, but got "
@@ -110,6 +112,17 @@ def _slope(x: Tensor, at: int, spacing: Any, edge_order: int) -> Tensor:
     )
     first, last = (_edge(x, steps, at, edge_order, end) for end in (0, 1))
     return cat([first, inner, last], at)
+
+
+def _even_slope(x: Tensor, at: int, spacing: float, edge_order: int) -> Tensor:
+    """Of samples at one distance, where the middle one of three does not count."""
+    n = x.shape[at]
+    inner = (x.narrow(at, 2, n - 2) - x.narrow(at, 0, n - 2)) / (2 * spacing)
+    a, b, *more = (x.narrow(at, i, 1) for i in range(edge_order + 1))
+    c, d, *before = (x.narrow(at, n - 1 - i, 1) for i in range(edge_order + 1))
+    first = -1.5 * a + 2 * b - 0.5 * more[0] if more else b - a
+    last = 0.5 * before[0] - 2 * d + 1.5 * c if before else c - d
+    return cat([first / spacing, inner, last / spacing], at)
 
 
 def _edge(x: Tensor, steps: Tensor, at: int, order: int, end: int) -> Tensor:
