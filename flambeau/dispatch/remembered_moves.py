@@ -107,7 +107,9 @@ def _noting(call: Callable[[Any], Any], x: Tensor) -> Callable | None:
     with enable_grad():
         view = call(like)
     node = view._node
-    if view._kind is not x._kind:  # real numbers of complex ones: the operation's nodes have its operand's kind
+    if (
+        view._kind is not x._kind
+    ):  # real numbers of complex ones: the operation's nodes have its operand's kind
         return None
     note = getattr(getattr(node, "operation", None), "note", None)
     if note is None or node.outputs > 1 or node.edges != (leaf,):

@@ -102,7 +102,7 @@ PROGRAMS: dict[str, Program] = {
     "select_scatter": (lambda x, y: torch.select_scatter(x, y, 1, 2), ((2, 4), (2,))),
     "slice_scatter": (lambda x, y: torch.slice_scatter(x, y, 1, 1, 4, 2), ((2, 4), (2, 2))),
     "as_strided_scatter": (
-        lambda x, y: x.as_strided_scatter(y, (2, 2), (3, 2), 1) ** 2,
+        lambda x, y: x.contiguous().as_strided_scatter(y, (2, 2), (3, 2), 1) ** 2,
         ((2, 4), (2, 2)),
     ),
     "diagonal_scatter": (lambda x, y: torch.diagonal_scatter(x, y, 1), ((2, 4), (2,))),

@@ -102,7 +102,7 @@ def _slope(x: Tensor, at: int, spacing: Any, edge_order: int) -> Tensor:
             )
         steps = _along(spacing[1:] - spacing[:-1], x.ndim, at)
     else:
-        steps = x.new_ones([n - 1 if i == at else 1 for i in range(x.ndim)]) * spacing
+        return _even_slope(x, at, spacing, edge_order)
     before, after = steps.narrow(at, 0, n - 2), steps.narrow(at, 1, n - 2)
     left, mid, right = (x.narrow(at, i, n - 2) for i in range(3))
     inner = (
@@ -127,13 +127,13 @@ def _even_slope(x: Tensor, at: int, spacing: float, edge_order: int) -> Tensor:
 
 def _edge(x: Tensor, steps: Tensor, at: int, order: int, end: int) -> Tensor:
     """The slope at the first or the last point, from its one or two neighbours on one side."""
-    n = x.shape[at]
+    n, m = x.shape[at], steps.shape[at]
     a, b = (x.narrow(at, n - 1 - i if end else i, 1) for i in (0, 1))
-    h = steps.narrow(at, n - 2 if end else 0, 1)
+    h = steps.narrow(at, m - 1 if end else 0, 1)
     sign = -1 if end else 1
     if order == 1:
-        return sign * (b - a) / h
-    k = steps.narrow(at, n - 3 if end else 1, 1)
+        return (a - b if end else b - a) / h
+    k = steps.narrow(at, m - 2 if end else 1, 1)
     c = x.narrow(at, n - 3 if end else 2, 1)
     return sign * (-(2 * h + k) / (h * (h + k)) * a + (h + k) / (h * k) * b - h / (k * (h + k)) * c)
 
