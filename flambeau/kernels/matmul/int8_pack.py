@@ -65,7 +65,7 @@ def _turned(code: Body, panel: Value) -> None:
                     for i in range(lanes):
                         count = (n.n - first > i).select(left, 0) if is_edge else None
                         place = source.byte(n.column_step * i)
-                        rows.append(_line(code, place, 4 * lanes, count).cast_to(words))
+                        rows.append(line(code, place, 4 * lanes, count).cast_to(words))
                     for i, value in enumerate(transposed(code, rows)):
                         with code.when(lines > i):
                             code.store(value, target.byte(4 * lanes * i))
@@ -79,14 +79,14 @@ def _interleaved(code: Body, first: Value, last: Value) -> None:
     full = n.n - first * lanes >= width
     whole = full.select(n.k & -4, 0)
     with code.loop(code.zero, whole, 4) as k:
-        rows = [_line(code, begin.byte((k + i) * n.inner_step), width, None) for i in range(4)]
+        rows = [line(code, begin.byte((k + i) * n.inner_step), width, None) for i in range(4)]
         for p in range(GROUP):
             places = [x for c in range(p * lanes, (p + 1) * lanes) for x in (c, width + c)]
             pairs = [rows[i].shuffled(rows[i + 1], places) for i in (0, 2)]
             fours = [2 * c + x for c in range(lanes) for x in (0, 1, 2 * lanes, 2 * lanes + 1)]
-            line = (first + p) * n.fours + (k >> 2)
+            place = (first + p) * n.fours + (k >> 2)
             code.store(
-                pairs[0].shuffled(pairs[1], fours), code.at(code.p["made"], "i32", line * lanes)
+                pairs[0].shuffled(pairs[1], fours), code.at(code.p["made"], "i32", place * lanes)
             )
     with code.loop(first, last) as panel, code.loop(whole >> 2, n.fours) as s:
         count = n.n - panel * lanes
@@ -94,12 +94,12 @@ def _interleaved(code: Body, first: Value, last: Value) -> None:
         for i in range(4):
             k = s * 4 + i
             source = code.p["source"].byte(smaller(k, n.k - 1) * n.inner_step + panel * lanes)
-            numbers = _line(code, source, lanes, (k < n.k).select(count, 0)).widen("i32")
+            numbers = line(code, source, lanes, (k < n.k).select(count, 0)).widen("i32")
             made = made | (numbers << (8 * i))
         code.store(made, code.at(code.p["made"], "i32", (panel * n.fours + s) * lanes))
 
 
-def _line(code: Body, place: Value, length: int, count: Value | None) -> Value:
+def line(code: Body, place: Value, length: int, count: Value | None) -> Value:
     """So many bytes; if a count is given, zeros after it, and nothing after it is read."""
     type = f"<{length} x i8>"
     if count is None:
