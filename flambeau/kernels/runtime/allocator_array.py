@@ -67,20 +67,25 @@ def _no_memory(code: Code, table: Value) -> None:
 
 
 def define_empty(module: Module, array: Function) -> None:
-    """empty(shape, dtype): anything but a tuple of whole numbers and a dtype without objects is NumPy's to judge."""
+    """empty(shape, dtype): anything but a whole number or a tuple of them, and a dtype without objects, is NumPy's to
+    judge."""
     call = Vectorcall(module)
     code = call.code
     shape, descr = call.arguments(2)
-    call.require(call.is_a(shape, "tuple"))
     # The type of a dtype's type is NumPy's own.
     call.require(type_of(type_of(descr)).equals_pointer(call.fact("dtype_type")))
     call.require(field(descr, DESCRIPTION["flags"], "i64").equals(0))
-    count = size_of(shape)
-    call.require(count.at_most(MOST_DIMS))
+    count = code.variable(1)
     dims = code.slot(f"[{MOST_DIMS} x i64]")
-    with code.loop(call.zero, count) as i:
-        code.store(_size(call, item_of(shape, i)), dims.word(i))
-    code.give(code.run(array, call.table, descr, count.convert("i32"), dims))
+    with code.either(call.is_a(shape, "tuple")) as (several, single):
+        with several:
+            count.value = size_of(shape)
+            call.require(count.value.at_most(MOST_DIMS))
+            with code.loop(call.zero, count.value) as i:
+                code.store(_size(call, item_of(shape, i)), dims.word(i))
+        with single:
+            code.store(_size(call, shape), dims.word(0))
+    code.give(code.run(array, call.table, descr, count.value.convert("i32"), dims))
     call.fall_back()
 
 

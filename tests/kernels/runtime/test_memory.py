@@ -38,7 +38,7 @@ def test_results_lie_on_cache_lines_and_are_numpys_to_free(size):
     assert memory.stats()["live"] == before
 
 
-@pytest.mark.parametrize("shape", [(), (0,), (3, 0, 2), (5, 7), (2,) * 12])
+@pytest.mark.parametrize("shape", [0, 7, (), (0,), (3, 0, 2), (5, 7), (2,) * 12])
 @pytest.mark.parametrize("dtype", ["bool", "int64", "float32", "complex128"])
 def test_empty_is_numpys_empty(shape, dtype):
     found, wanted = memory.empty(shape, np.dtype(dtype)), np.empty(shape, dtype)
@@ -50,7 +50,8 @@ def test_empty_is_numpys_empty(shape, dtype):
 
 
 @pytest.mark.parametrize(
-    ("shape", "dtype"), [(3, F4), ([2, 2], F4), ((np.int64(2),), F4), ((2,), np.dtype(object))]
+    ("shape", "dtype"),
+    [(np.int64(3), F4), ([2, 2], F4), ((np.int64(2),), F4), ((2,), np.dtype(object))],
 )
 def test_what_it_does_not_know_is_numpys_to_make(shape, dtype):
     assert memory.empty(shape, dtype).shape == np.empty(shape, dtype).shape
