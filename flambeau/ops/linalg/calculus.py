@@ -92,17 +92,14 @@ def _along(values: Tensor, ndim: int, at: int) -> Tensor:
 
 def _slope(x: Tensor, at: int, spacing: Any, edge_order: int) -> Tensor:
     n = x.shape[at]
-    if not isinstance(spacing, Tensor):
+    if not isinstance(spacing, Tensor) or not spacing.ndim:
         return _even_slope(x, at, spacing, edge_order)
-    if spacing.ndim:
-        if spacing.shape != (n,):
-            raise RuntimeError(
-                f"torch.gradient expected as many coordinates as the dimension is long, {n}, but got "
-                f"a tensor of shape {list(spacing.shape)}"
-            )
-        steps = _along(spacing[1:] - spacing[:-1], x.ndim, at)
-    else:
-        return _even_slope(x, at, spacing, edge_order)
+    if spacing.shape != (n,):
+        raise RuntimeError(
+            f"torch.gradient expected as many coordinates as the dimension is long, {n}, but got "
+            f"a tensor of shape {list(spacing.shape)}"
+        )
+    steps = _along(spacing[1:] - spacing[:-1], x.ndim, at)
     before, after = steps.narrow(at, 0, n - 2), steps.narrow(at, 1, n - 2)
     left, mid, right = (x.narrow(at, i, n - 2) for i in range(3))
     inner = (
@@ -114,7 +111,7 @@ def _slope(x: Tensor, at: int, spacing: Any, edge_order: int) -> Tensor:
     return cat([first, inner, last], at)
 
 
-def _even_slope(x: Tensor, at: int, spacing: float, edge_order: int) -> Tensor:
+def _even_slope(x: Tensor, at: int, spacing: Any, edge_order: int) -> Tensor:
     """Of samples at one distance, where the middle one of three does not count."""
     n = x.shape[at]
     inner = (x.narrow(at, 2, n - 2) - x.narrow(at, 0, n - 2)) / (2 * spacing)
