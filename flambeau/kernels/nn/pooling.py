@@ -23,7 +23,7 @@ from ..matmul.matmul import ELEMENTS
 from ..runtime import memory
 from ..runtime.entry import Job
 from ..runtime.process import machine
-from . import pooling_kernel, pooling_parts
+from . import fractional, pooling_kernel, pooling_parts
 from .pooling_kernel import PartNumbers, Parts, PlaceNumbers, WindowNumbers, Windows
 
 LARGEST = 1 << 31
@@ -218,8 +218,6 @@ def largest_of_own_parts(x: Any, counts: tuple[int, ...], every: Any, size: Sequ
         every: For each plane the beginnings and the ends of the parts, of one dimension after the other (int32).
         size: Of the parts.
     """
-    if x.dtype.name in HALF:
-        return _rounded(largest_of_own_parts(_single(x), counts, every, size), x.dtype)
     element, sizes = _element(x), x.shape[x.ndim - len(counts) :]
     if element is None or not _fits(sizes, counts):
         return NotImplemented
@@ -237,22 +235,20 @@ def largest_of_own_parts(x: Any, counts: tuple[int, ...], every: Any, size: Sequ
     return y, places
 
 
-def largest_of_starts(
-    x: Any, first: Sequence[Any], kernel: tuple[int, ...], counts: tuple[int, ...]
+def largest_at_random(
+    x: Any, samples: Any, windows: tuple[int, ...], counts: tuple[int, ...]
 ) -> Any:
-    """The maximum of each window, and where it is, of windows of one size.
+    """The maximum of each window, and where it is, of windows that start where random numbers say.
 
     Args:
-        first: Where the windows of each plane start, for each dimension.
+        x: (batch, channels, sizes)
+        samples: (batch, channels, dimensions), of x's dtype.
     """
     if x.__class__ is not np.ndarray:
         return NotImplemented
-    sides = [np.stack([f, f + k]) for f, k in zip(first, kernel)]
-    one = np.stack([np.zeros((*x.shape[:2], 1), np.int64), np.ones((*x.shape[:2], 1), np.int64)])
-    rest = [one] * (3 - len(sides))
-    sides = [*rest, *sides] if len(sides) == 1 else [sides[0], *rest, *sides[1:]]
-    every = np.concatenate([part for low, high in sides for part in (low, high)], -1)
-    return largest_of_own_parts(x, counts, every.astype(np.int32), kernel)
+    sizes, planes = x.shape[2:], x.shape[0] * x.shape[1]
+    every = fractional.bounds(samples.reshape(planes, len(sizes)), sizes, windows, counts)
+    return every if every is NotImplemented else largest_of_own_parts(x, counts, every, windows)
 
 
 def taken(x: Any, places: Any) -> Any:

@@ -35,16 +35,16 @@ def _starts(x: Any, kernel: tuple[int, ...], sizes: tuple[int, ...], samples: An
 
     The first random number belongs to the width of an image, but to the depth of a volume.
     """
-    n, (batch, channels) = len(sizes), x.shape[:2]
-    own, samples = x.shape[2:], samples[:batch, :channels]
+    n, own = len(sizes), x.shape[2:]
     return [
         starts(samples[..., n - 1 - i if n == 2 else i], own[i], sizes[i], kernel[i])
         for i in range(n)
     ]
 
 
-def _largest(x: Any, first: list[Any], kernel: tuple[int, ...], sizes: tuple[int, ...]) -> Any:
-    """The maxima and their places, of windows that start at the given places."""
+def _largest(x: Any, samples: Any, kernel: tuple[int, ...], sizes: tuple[int, ...]) -> Any:
+    """The maxima of windows that start where random numbers say, and their places, with NumPy."""
+    first = _starts(x, kernel, sizes, samples)
     n, (batch, channels) = len(sizes), x.shape[:2]
     own = x.shape[2:]
     flat = x.reshape(batch, channels, math.prod(own))
@@ -66,13 +66,13 @@ def _largest(x: Any, first: list[Any], kernel: tuple[int, ...], sizes: tuple[int
     return best, places
 
 
-_largest_map = kernels.Native("nn.pooling", "largest_of_starts", _largest)
+_largest_map = kernels.Native("nn.pooling", "largest_at_random", _largest)
 
 
 @operation(label="FractionalMaxPool", outputs="values places", differentiable=(0,))
 def fractional(x: Any, kernel: tuple[int, ...], sizes: tuple[int, ...], samples: Any) -> Any:
     """The maxima of windows that start where random numbers say, and where they are."""
-    return _largest_map(x, _starts(x, kernel, sizes, samples), kernel, sizes)
+    return _largest_map(x, samples[: x.shape[0], : x.shape[1]], kernel, sizes)
 
 
 @fractional.gradient
