@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import cache
+import math
+from collections.abc import Callable
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,31 +41,43 @@ class Numbers(NamedTuple):
     numbers: int
 
 
+@lru_cache(256)
 def bounds(
-    samples: Any, sizes: Sequence[int], windows: Sequence[int], counts: Sequence[int]
-) -> Any:
-    """For each plane the starts and the ends of windows, of one of three dimensions after the other (int32).
+    dtype: Any,
+    planes: int,
+    sizes: tuple[int, ...],
+    windows: tuple[int, ...],
+    counts: tuple[int, ...],
+) -> Callable[[Any], Any] | None:
+    """A function of random numbers that gives the starts and the ends of windows for each plane, of one of three
+    dimensions after the other (int32).
+
+    The numbers are (planes, dimensions), of which the first belongs to the width of an image, but to the depth of a
+    volume. None for numbers of types that the arithmetic is not made for.
 
     Args:
-        samples: (planes, dimensions), of which the first belongs to the width of an image, but to the depth of a volume.
         sizes, windows, counts: Of a plane, of windows, and how many of them.
-
-    Returns: NotImplemented for numbers of types that the arithmetic is not made for.
     """
-    element = ELEMENTS.get(samples.dtype)
+    element = ELEMENTS.get(dtype)
     if element is None:
-        return NotImplemented
+        return None
     n = len(sizes)
     own = [n - 1 - i if n == 2 else i for i in range(n)]
     last = [m - k for m, k in zip(sizes, windows)]
-    made = np.empty((len(samples), 2 * (sum(counts) + 3 - n)), np.int32)
+    shape = planes, 2 * (sum(counts) + 3 - n)
     numbers = Numbers(
         **axes("u", three(counts, 1)), **axes("n", three(windows, 1)), **axes("e", three(last, 0)),
         **axes("c", three(own, 0)), numbers=n,
     )  # fmt: skip
-    job = Job(rows=len(samples), length=1, weight=made.size, divisible=False)
-    _kernel(element)(in_order(samples), made, *job, *numbers)
-    return made
+    given = *Job(rows=planes, length=1, weight=math.prod(shape), divisible=False), *numbers
+    kernel = _kernel(element)
+
+    def place(samples: Any) -> Any:
+        made = np.empty(shape, np.int32)
+        kernel(in_order(samples), made, *given)
+        return made
+
+    return place
 
 
 @cache

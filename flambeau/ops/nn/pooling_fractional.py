@@ -9,6 +9,7 @@ import numpy as np
 
 from ... import kernels
 from ...core.tensor import Tensor
+from ...dispatch.decided import decided
 from ...dispatch.registry import NAMESPACES, public
 from ...dispatch.rule.rule_operation import operation
 from .pooling import check_dims, spread
@@ -98,6 +99,7 @@ _DOC = """The maxima of windows at random distances, over {n} dimensions.
 def _fractional(n: int) -> None:
     name = f"fractional_max_pool{n}d"
 
+    @decided("input _random_samples")
     def with_indices(
         input: Tensor,
         kernel_size: Any,
@@ -105,19 +107,26 @@ def _fractional(n: int) -> None:
         output_ratio: Any = None,
         return_indices: bool = False,
         _random_samples: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> Any:
         check_dims(name, input, n)
         input._kind.check_elements(name)
         kernel = numbers("kernel_size", kernel_size, n, name)
         sizes = _sizes(name, input, output_size, output_ratio, n)
         batched = input.ndim == n + 2
         x = input if batched else input.unsqueeze(0)
-        if _random_samples is None:
-            rand = NAMESPACES["torch"]["rand"]
-            _random_samples = rand(*x.shape[:2], n, dtype=input.dtype, device=input.device)
-        _check(name, x, kernel, sizes, _random_samples, n)
-        values, indices = fractional(x, kernel, sizes, _random_samples._array)
-        return (values, indices) if batched else (values.squeeze(0), indices.squeeze(0))
+        _check(name, x, kernel, sizes, n)
+        if _random_samples is not None:
+            _check_samples(x, _random_samples, n)
+        rand, shape = NAMESPACES["torch"]["rand"], (*x.shape[:2], n)
+        options = {"dtype": input.dtype, "device": input.device}
+
+        def run(input: Tensor, samples: Tensor | None) -> tuple[Tensor, Tensor]:
+            x = input if batched else input.unsqueeze(0)  # type: ignore[attr-defined]
+            drawn = rand(shape, **options) if samples is None else samples
+            values, indices = fractional(x, kernel, sizes, drawn._array)
+            return (values, indices) if batched else (values.squeeze(0), indices.squeeze(0))
+
+        return run
 
     def function(
         input: Tensor,
@@ -147,13 +156,16 @@ def _sizes(name: str, input: Tensor, size: Any, ratio: Any, n: int) -> tuple[int
     return tuple(int(m * r) for m, r in zip(input.shape[-n:], ratios))
 
 
-def _check(name: str, x: Tensor, kernel: tuple, sizes: tuple, samples: Tensor, n: int) -> None:
+def _check(name: str, x: Tensor, kernel: tuple, sizes: tuple, n: int) -> None:
     for m, k, out in zip(x.shape[-n:], kernel, sizes):
         if k < 1 or out < 1 or out + k - 1 > m:
             raise RuntimeError(
                 f"{name}: pool size {list(kernel)} too large relative to input {list(x.shape)} for an "
                 f"output of {list(sizes)}"
             )
+
+
+def _check_samples(x: Tensor, samples: Tensor, n: int) -> None:
     if samples.dtype is not x.dtype:
         raise RuntimeError(
             "Expect _random_samples to have the same dtype as input: got "
