@@ -189,7 +189,8 @@ def maxima(dtype: Any, shape: tuple[int, ...], counts: tuple[int, ...], window: 
     element, bits = ELEMENTS.get(dtype), machine().bits
     if element is None or 0 in shape:
         return None
-    found, more = _wide_parts(shape, counts, window, element), ()
+    more: tuple = ()
+    found = _wide_parts(shape, counts, window, element)
     if found is not None:
         kernel = pooling_parts.maxima(element, bits)
     else:
