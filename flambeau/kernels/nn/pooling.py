@@ -23,7 +23,7 @@ from ..matmul.matmul import ELEMENTS
 from ..runtime import memory
 from ..runtime.entry import Job
 from ..runtime.process import machine
-from . import pooling_kernel, pooling_parts
+from . import fractional, pooling_kernel, pooling_parts
 from .pooling_kernel import PartNumbers, Parts, PlaceNumbers, WindowNumbers, Windows
 
 LARGEST = 1 << 31
@@ -189,7 +189,8 @@ def maxima(dtype: Any, shape: tuple[int, ...], counts: tuple[int, ...], window: 
     element, bits = ELEMENTS.get(dtype), machine().bits
     if element is None or 0 in shape:
         return None
-    found, more = _wide_parts(shape, counts, window, element), ()
+    more: tuple = ()
+    found = _wide_parts(shape, counts, window, element)
     if found is not None:
         kernel = pooling_parts.maxima(element, bits)
     else:
@@ -211,48 +212,43 @@ def maxima(dtype: Any, shape: tuple[int, ...], counts: tuple[int, ...], window: 
     return plan
 
 
-def largest_of_own_parts(x: Any, counts: tuple[int, ...], every: Any, size: Sequence[int]) -> Any:
-    """The maximum of each part, and where it is, where each plane is cut in its own way.
+def largest_at_random(
+    x: Any, samples: Any, windows: tuple[int, ...], counts: tuple[int, ...]
+) -> Any:
+    """The maximum of each window, and where it is, of windows that start where random numbers say.
 
     Args:
-        every: For each plane the beginnings and the ends of the parts, of one dimension after the other (int32).
-        size: Of the parts.
+        x: (batch, channels, sizes)
+        samples: (batch, channels, dimensions), of x's dtype.
     """
-    if x.dtype.name in HALF:
-        return _rounded(largest_of_own_parts(_single(x), counts, every, size), x.dtype)
-    element, sizes = _element(x), x.shape[x.ndim - len(counts) :]
-    if element is None or not _fits(sizes, counts):
-        return NotImplemented
-    planes = x.size // math.prod(sizes)
-    work = planes * (math.prod(counts) * math.prod(size) + math.prod(sizes) // 8)
-    told = three(sizes, 1), three(counts, 1)
-    numbers = _told_of_parts(planes, work, *told, size[-1], every.size // planes)
-    shape = (*x.shape[: x.ndim - len(counts)], *counts)
-    y, places = memory.empty(shape, x.dtype), memory.empty(shape, memory.INT64)
-    if _are_wide(math.prod(size[:-1]), size[-1], counts[-1], element):
+    plan = _at_random(x.dtype, x.shape, windows, counts) if x.__class__ is np.ndarray else None
+    return NotImplemented if plan is None else plan(x, samples)
+
+
+@lru_cache(256)
+def _at_random(
+    dtype: Any, shape: tuple[int, ...], windows: tuple[int, ...], counts: tuple[int, ...]
+) -> Plan | None:
+    """`largest_at_random` of arrays of this layout."""
+    sizes, planes, element = shape[2:], shape[0] * shape[1], ELEMENTS.get(dtype)
+    if element is None or 0 in shape or not _fits(sizes, counts):
+        return None
+    place = fractional.bounds(dtype, planes, sizes, windows, counts)
+    work = planes * (math.prod(counts) * math.prod(windows) + math.prod(sizes) // 8)
+    told, apart = (three(sizes, 1), three(counts, 1)), 2 * (sum(counts) + 3 - len(counts))
+    numbers = _told_of_parts(planes, work, *told, windows[-1], apart)
+    if _are_wide(math.prod(windows[:-1]), windows[-1], counts[-1], element):
         kernel = pooling_parts.maxima(element, machine().bits)
     else:
         kernel = pooling_kernel.maxima(element, machine().bits, Parts)
-    kernel(in_order(x), y, places, every, *numbers)
-    return y, places
+    made = (*shape[:2], *counts)
 
+    def plan(x: Any, samples: Any) -> tuple[Any, Any]:
+        y, places = memory.empty(made, dtype), memory.empty(made, memory.INT64)
+        kernel(in_order(x), y, places, place(samples), *numbers)
+        return y, places
 
-def largest_of_starts(
-    x: Any, first: Sequence[Any], kernel: tuple[int, ...], counts: tuple[int, ...]
-) -> Any:
-    """The maximum of each window, and where it is, of windows of one size.
-
-    Args:
-        first: Where the windows of each plane start, for each dimension.
-    """
-    if x.__class__ is not np.ndarray:
-        return NotImplemented
-    sides = [np.stack([f, f + k]) for f, k in zip(first, kernel)]
-    one = np.stack([np.zeros((*x.shape[:2], 1), np.int64), np.ones((*x.shape[:2], 1), np.int64)])
-    rest = [one] * (3 - len(sides))
-    sides = [*rest, *sides] if len(sides) == 1 else [sides[0], *rest, *sides[1:]]
-    every = np.concatenate([part for low, high in sides for part in (low, high)], -1)
-    return largest_of_own_parts(x, counts, every.astype(np.int32), kernel)
+    return plan
 
 
 def taken(x: Any, places: Any) -> Any:

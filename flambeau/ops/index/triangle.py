@@ -22,7 +22,8 @@ from .advanced import sibling
 
 def _other(x: Any, diagonal: int, upper: bool) -> Any:
     """Where there are zeros."""
-    mask = np.tri(*x.shape[-2:], diagonal - 1, bool)
+    height, width = x.shape[-2:]
+    mask = np.tri(height, width, diagonal - 1, bool)
     return mask if upper else ~mask
 
 

@@ -218,23 +218,24 @@ def test_a_long_mean_keeps_its_digits():
     np.testing.assert_allclose(pooling.averaged_of_parts(x, (2,)), 0.1, rtol=1e-6)
 
 
-@pytest.mark.parametrize("size", [(40,), (9, 40), (5, 6, 40)])
-@pytest.mark.parametrize("kernel", [2, 25])
-def test_parts_that_start_elsewhere_in_each_plane(size, kernel):
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("size", [(9, 40), (5, 6, 40)])
+@pytest.mark.parametrize("width", [2, 25])
+def test_windows_at_random_places(size, width, dtype):
+    """Against NumPy, which takes each window's elements at places that it computes on its own."""
     from flambeau.kernels.nn import pooling
+    from flambeau.ops.nn.pooling_fractional import _largest
 
-    rng = np.random.default_rng(kernel)
-    n, windows = len(size), (*(2,) * (len(size) - 1), kernel)
-    counts = (3,) * n
-    x = rng.standard_normal((2, 3, *size)).astype("f4")
-    first = [np.sort(rng.integers(0, m - k + 1, (2, 3, 3))) for m, k in zip(size, windows)]
-    values, found = pooling.largest_of_starts(x, first, windows, counts)
-    for plane in np.ndindex(2, 3):
-        for place in np.ndindex(counts):
-            starts = [first[i][plane][u] for i, u in enumerate(place)]
-            part = x[plane][tuple(slice(s, s + k) for s, k in zip(starts, windows))]
-            assert values[(*plane, *place)] == part.max()
-            assert x[plane].flat[found[(*plane, *place)]] == part.max()
+    rng = np.random.default_rng(width)
+    windows = (*(2,) * (len(size) - 1), width)
+    x = rng.standard_normal((4, 33, *size)).astype(dtype)
+    samples = rng.random((4, 33, len(size))).astype(dtype)
+    for counts in ((3,) * len(size), (1,) * len(size), (4,) * (len(size) - 1) + (9,)):
+        found, expected = (
+            f(x, samples, windows, counts) for f in (pooling.largest_at_random, _largest)
+        )
+        assert np.array_equal(found[0], expected[0])
+        assert np.array_equal(found[1], expected[1])
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
