@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import xor
 from typing import Any
 
 from ...core.tensor import Tensor, wrap_dim
+from ...dispatch.decided import decided
 from ...dispatch.registry import public
+from ..elementwise.arithmetic import sub
 from ..join.cat import cat
+from ..tensor.convert import clone
+from ..view.slice import narrow
 
 
 @public("diff", method=True, out=True, tensors="input")
@@ -32,11 +38,9 @@ def diff(
         >>> torch.diff(torch.tensor([1, 3, 6]))
         tensor([2, 3])
     """
-    if input.ndim == 0:
-        raise RuntimeError("diff expects input to be at least one-dimensional")
-    if n < 0:
-        raise RuntimeError(f"order must be non-negative but got {n}")
-    at = wrap_dim(dim, input.ndim)
+    if prepend is None and append is None:
+        return _differences(input, n, dim)  # type: ignore[no-any-return]
+    at = _dimension(input, n, dim)
     parts = [x for x in (prepend, input, append) if x is not None]
     for x in parts:
         if x.ndim != input.ndim:
@@ -44,17 +48,33 @@ def diff(
                 "diff expects prepend or append to be the same dimension as input, got "
                 f"{x.ndim} and {input.ndim}"
             )
-    x = cat(parts, at) if len(parts) > 1 else input
+    x = cat(parts, at)
+    return x if n == 0 else _differences(x, n, at)  # type: ignore[no-any-return]
+
+
+def _dimension(x: Tensor, n: int, dim: int) -> int:
+    if x.ndim == 0:
+        raise RuntimeError("diff expects input to be at least one-dimensional")
+    if n < 0:
+        raise RuntimeError(f"order must be non-negative but got {n}")
+    return wrap_dim(dim, x.ndim)
+
+
+@decided
+def _differences(input: Tensor, n: int, dim: int) -> Callable[[Tensor], Tensor]:
+    """What gives the n-th differences of all tensors like the input."""
+    at = _dimension(input, n, dim)
     if n == 0:
-        return x.clone() if x is input else x
-    for _ in range(min(n, x.shape[at])):
-        size = x.shape[at]
-        left, right = (
-            x.narrow(at, 0, max(size - 1, 0)),
-            x.narrow(at, min(1, size), max(size - 1, 0)),
-        )
-        x = right ^ left if x.dtype.category == 0 else right - left
-    return x
+        return clone
+    first, subtract = input.shape[at], xor if input.dtype.category == 0 else sub
+    sizes = [max(first - i - 1, 0) for i in range(min(n, first))]
+
+    def run(x: Tensor) -> Tensor:
+        for size in sizes:
+            x = subtract(narrow(x, at, 1, size), narrow(x, at, 0, size))
+        return x
+
+    return run
 
 
 def _spacings(x: Tensor, spacing: Any, dim: Any) -> tuple[list[int], list[Any]]:

@@ -86,17 +86,24 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
                 [1, 2],
                 [2, 3]])
     """
-    if storage_offset is None:
-        case = _PLACED.find(_PLACED.token, input, size, stride)
-        if case is not None:
-            return case(input)  # type: ignore[no-any-return]
+    behind = 0
+    if storage_offset.__class__ is int:
+        behind = storage_offset - input.storage_offset()  # type: ignore[operator]
+    case = _PLACED.find(_PLACED.token, input, size, stride, behind)
+    if case is not None:
+        return case(input)  # type: ignore[no-any-return]
     result = _placed_at(input, size, stride, storage_offset)
     array, own = result._array, input._array
-    here = storage_offset is None and array.__class__ is ndarray and array.size
-    if here and handle.views is not None and _reach(array) <= _reach(own):
-        call = partial(_placed_at, size=array.shape, stride=element_strides(array))
-        make = partial(handle.views.view, array.shape, array.strides, 0, call)
-        _PLACED.learn(make, input, size, stride)
+    if array.__class__ is ndarray and array.size and handle.views is not None:
+        offset = behind * array.itemsize
+        if 0 <= offset <= _reach(own) - _reach(array):
+            sizes, steps = array.shape, element_strides(array)
+
+            def call(x: Tensor) -> Tensor:
+                return _placed_at(x, sizes, steps, x.storage_offset() + behind)
+
+            make = partial(handle.views.view, sizes, array.strides, offset, call)
+            _PLACED.learn(make, input, size, stride, behind)
     return result
 
 
