@@ -11,6 +11,8 @@ from functools import cache
 from sys import getrefcount
 from typing import Any
 
+from numpy import ndarray
+
 from ...autograd.location import UNSAVED, note_write
 from ...autograd.mode import mode
 from ...core.device import CPU
@@ -81,12 +83,14 @@ def change(formula: Callable, *lists: Any, **numbers: Any) -> bool:
     try:
         first = lists[0][0]._kind
         for x in lists[0]:
-            base = x._base
-            if x._kind is not first or not x._array.flags.writeable or x._cell[0] is UNVERSIONED:
+            array, base = x._array, x._base
+            if x._kind is not first or x._cell[0] is UNVERSIONED:
+                return False
+            if array.__class__ is ndarray and not (array.flags.forc and array.flags.writeable):
                 return False
             if recording and (x._node is not None or (base is not None and base._node is not None)):
                 return False
-            arrays.append(x._array)
+            arrays.append(array)
             cells.append(x._cell)
         count = len(arrays)
         for xs in lists[1:]:

@@ -11,6 +11,7 @@ from ... import kernels
 from ...autograd.mode import mode
 from ...core.dtype import int64
 from ...core.kind import kind_of
+from ...core.layout import is_contiguous
 from ...core.number import number_for
 from ...core.tensor import UNVERSIONED, Tensor, class_name, wrap
 from ...dispatch.inplace import Write, copied
@@ -183,7 +184,7 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
         >>> torch.zeros(3).masked_scatter(mask, torch.tensor([1., 2.]))
         tensor([1., 0., 2.])
     """
-    made = copied(input)
+    made = copied(input) if is_contiguous(input._array) else None
     if made is not None and _scatter_few(made, mask, source):
         made._cell[0] = 0
         return made
