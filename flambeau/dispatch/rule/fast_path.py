@@ -44,24 +44,22 @@ def of_dtype(kind: Any, dtype: Any) -> Any:
 class Patterns(dict):
     """The function for each tuple that says which operands are there, written when first asked for."""
 
-    def __init__(self, operation: Any, base: type):
-        self.operation, self.base = operation, base
+    def __init__(self, operation: Any, like: Callable, base: type):
+        self.operation, self.like, self.base = operation, like, base
 
     def __missing__(self, present: tuple[bool, ...]) -> Callable:
-        made = self[present] = _Written(self.operation, present).call(self.base)
+        made = self[present] = _Written(self.operation, present).call(self.like, self.base)
         return made
 
 
 class Several(dict):
-    """For the operands that are there and a number of results: what makes tensors of the results."""
+    """For a number of results: what makes tensors of them."""
 
-    def __init__(self, operation: Any, like: Callable, base: type):
-        self.operation, self.like, self.base = operation, like, base
+    def __init__(self, written: _Written, like: Callable, base: type):
+        self.written, self.like, self.base = written, like, base
 
-    def __missing__(self, key: tuple[tuple[bool, ...], int]) -> Callable:
-        present, count = key
-        written = _Written(self.operation, present)
-        made = self[key] = written.several(count, self.like, self.base)
+    def __missing__(self, count: int) -> Callable:
+        made = self[count] = self.written.several(count, self.like, self.base)
         return made
 
 
@@ -87,9 +85,9 @@ def write_fast_path(operation: Any, node: type, like: Callable) -> None:
     if operation.variadic:
         call = cls.__call__
     else:
-        patterns = Patterns(operation, node)
+        patterns = Patterns(operation, like, node)
         call = patterns[(True,) * len(operation.operands)]
-        operation.patterns, operation.several = patterns, Several(operation, like, node)
+        operation.patterns = patterns
         operation.noted = Noted(operation, node)
     if operation.moves:
         call = _remembered(operation, call)
@@ -143,7 +141,7 @@ class _Written:
         """The arrays or nodes of all operands."""
         return [f"{letter}{i}" if here else "None" for i, here in enumerate(self.present)]
 
-    def call(self, base: type) -> Callable:
+    def call(self, like: Callable, base: type) -> Callable:
         """``__call__(self, *operands, *options)``.
 
         For ``roll(x, shifts, dims)``::
@@ -162,7 +160,7 @@ class _Written:
                 finally:
                     restore(token)
                 if v0.__class__ is tuple:
-                    return self.several[(True,), len(v0)](v0, x, shifts, dims)
+                    return several[len(v0)](v0, x, shifts, dims)
                 if v0.__class__ is not ndarray: return self.finish(v0, (x,), (shifts, dims))
                 if v0.dtype is not kind.numpy: kind = of_dtype(kind, v0.dtype)
                 r0 = handle.make(v0, kind, None, [0], None)
@@ -177,6 +175,7 @@ class _Written:
             self.title, handle=handle, _mode=mode, ndarray=np.ndarray, silence=silence,
             restore=restore, silent=silent, next_sequence=next_sequence, tell_watchers=tell_watchers,
             EXCEEDED=EXCEEDED, reworded=reworded, of_dtype=of_dtype,
+            several=Several(self, like, base),
         )  # fmt: skip
         signature = [*names, *written(operation.defaults, source)]
         given, all_given = f"{listed(names)}, {listed(options)}", ", ".join([*names, *options])
@@ -200,7 +199,7 @@ class _Written:
                 finally:
                     restore(token)
                 if v0.__class__ is tuple:
-                    return self.several[{self.present}, len(v0)](v0, {all_given})
+                    return several[len(v0)](v0, {all_given})
                 if v0.__class__ is not ndarray: return self.finish(v0, {given})
                 if v0.dtype is not kind.numpy: kind = of_dtype(kind, v0.dtype)
                 r0 = handle.make(v0, kind, None, [0], None)
