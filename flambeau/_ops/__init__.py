@@ -96,6 +96,8 @@ class OpOverload(OperatorBase):
         return self._name
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        if state.casting and self._definition.autocast:
+            args, kwargs = self._definition.cast(args, kwargs)
         found = below.handling(args, kwargs)
         if found or state.modes:
             return below.asked(self, found, args, kwargs)

@@ -42,8 +42,6 @@ def handling(args: tuple, kwargs: dict[str, Any]) -> list[Any]:
 
 def asked(overload: Any, found: list[Any], args: tuple, kwargs: dict[str, Any]) -> Any:
     """Give an operation to the innermost `TorchFunctionMode`, to an operand, or to the vmap that is in force."""
-    if overload._definition.autocast:
-        args, kwargs = overload._definition.cast(args, kwargs)
     mapping = current()
     rule = overload._definition.vmap
     if mapping is not None and rule is not None and mapping.any((args, kwargs)):

@@ -160,7 +160,7 @@ class Definition:
         )
 
     def cast(self, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
-        """The arguments as autocast, which is one of the modes that are asked, wants them."""
+        """The arguments as autocast wants them."""
         from ..amp.autocast_mode import is_autocast_enabled
 
         for kind, dtype in self.autocast.items():

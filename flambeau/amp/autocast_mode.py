@@ -10,11 +10,10 @@ from typing import Any
 from .._caller import warn
 from ..core.device import backends
 from ..core.dtype import DTYPES, dtype
-from ..core.handler import entered, state
+from ..core.handler import casters, state
 from ..core.tensor import Tensor
-from ..dispatch.function_mode import TorchFunctionMode
-from ..dispatch.torch_function import full_name, guards
-from .cast import Casts
+from ..dispatch.torch_function import guards
+from .cast import Casts, converted
 from .policy import POLICIES
 
 _bfloat16, _float16, _float32 = (DTYPES[name] for name in ("bfloat16", "float16", "float32"))
@@ -31,16 +30,17 @@ def _cast(
 ) -> Any:
     """Tensors of a type of device that have one of some dtypes, in another dtype, also in lists and tuples."""
     if isinstance(value, Tensor):
-        if value.dtype is to or value.dtype not in of or value.device.type != device:
+        kind = value._kind
+        if kind.dtype is to or kind.dtype not in of or kind.device.type != device:
             return value
-        return value.to(to) if casts is None else casts.of(value, to)  # type: ignore[attr-defined]
+        return converted(value, to) if casts is None else casts.of(value, to)
     if value.__class__ in (list, tuple):
         return type(value)(_cast(item, to, of, device, casts) for item in value)
     return value
 
 
-class _Mode(TorchFunctionMode):
-    """Sees every public function and casts; what is on no list runs with the mode still in force.
+class _Context:
+    """What is in force inside an `autocast`: the functions that it wants to see are handed to `run`.
 
     Attributes:
         device: The type of device whose tensors are cast.
@@ -51,47 +51,90 @@ class _Mode(TorchFunctionMode):
     def __init__(self, device: str, to: dtype, casts: Casts | None) -> None:
         self.device, self.to, self.policy, self.casts = device, to, POLICIES[device], casts
 
-    def __torch_function__(
-        self, func: Callable, types: tuple, args: tuple = (), kwargs: dict | None = None
-    ) -> Any:
-        kwargs = kwargs or {}
-        path = full_name(func).removeprefix("torch.")
-        for space in ("Tensor.", "nn.functional."):
-            path = path.removeprefix(space)
-        policy = self.policy
-        if path in policy.lower:
-            return self._run(func, args, kwargs, self.to, _FLOATS)
-        if path in policy.full or path.startswith(policy.spaces):
-            return self._run(func, args, kwargs, _float32, _NARROW)
-        if path in policy.chosen and kwargs.get("dtype") is None:
-            return self._run(func, args, kwargs, _float32, _NARROW)
-        if path in policy.widest:
-            return self._run(func, args, kwargs, _widest((args, kwargs), self.device), _FLOATS)
-        if path in policy.like_input:
-            given = args[0] if args else kwargs["input"]
-            result = func(*args, **kwargs)
-            return result.to(given.dtype) if given.device.type == self.device else result
-        if policy.refused is not None and path == policy.refused[0]:
-            self._refuse(args, kwargs, policy.refused[1])
-        guard = guards.table.get(id(func))
-        if guard is None or types:
-            return func(*args, **kwargs)
-        before, state.modes = state.modes, (*state.modes, self)
-        try:
-            return guard.original(*args, **kwargs)
-        finally:
-            state.modes = before
+    def run(self, guard: Any, args: tuple, kwargs: dict) -> Any:
+        """A call: casts are not in force within it, but those outside of what casts."""
+        before = state.casting
+        for i in range(len(before) - 1, -1, -1):
+            handler = _handler(before[i].device, guard.cast_as)
+            if handler is not None:
+                state.casting = before[:i]
+                try:
+                    return handler(before[i], guard, args, kwargs)
+                finally:
+                    state.casting = before
+        return _below(guard, args, kwargs)
 
-    def _run(
-        self, func: Callable, args: tuple, kwargs: dict, to: dtype, of: tuple[dtype, ...]
-    ) -> Any:
-        device, casts = self.device, self.casts
-        named = {name: _cast(value, to, of, device, casts) for name, value in kwargs.items()}
-        return func(*[_cast(value, to, of, device, casts) for value in args], **named)
 
-    def _refuse(self, args: tuple, kwargs: dict, why: str) -> None:
-        if any(x.device.type == self.device for x in _tensors((args, kwargs))):
-            raise RuntimeError(why)
+def _below(guard: Any, args: tuple, kwargs: dict) -> Any:
+    function, args, kwargs = guard.below(args, kwargs)
+    return function(*args, **kwargs)
+
+
+def _call(guard: Any, args: tuple, kwargs: dict) -> Any:
+    """The function itself; the contexts outside of what casts are in force."""
+    return guard.published(*args, **kwargs) if state.casting else _below(guard, args, kwargs)
+
+
+def _run(
+    context: _Context, guard: Any, args: tuple, kwargs: dict, to: dtype, of: tuple[dtype, ...]
+) -> Any:
+    device, casts = context.device, context.casts
+    if kwargs:
+        kwargs = {name: _cast(value, to, of, device, casts) for name, value in kwargs.items()}
+    return _call(guard, tuple([_cast(value, to, of, device, casts) for value in args]), kwargs)
+
+
+def _lower(context: _Context, guard: Any, args: tuple, kwargs: dict) -> Any:
+    return _run(context, guard, args, kwargs, context.to, _FLOATS)
+
+
+def _full(context: _Context, guard: Any, args: tuple, kwargs: dict) -> Any:
+    return _run(context, guard, args, kwargs, _float32, _NARROW)
+
+
+def _chosen(context: _Context, guard: Any, args: tuple, kwargs: dict) -> Any:
+    if kwargs.get("dtype") is None:
+        return _full(context, guard, args, kwargs)
+    return _call(guard, args, kwargs)
+
+
+def _to_widest(context: _Context, guard: Any, args: tuple, kwargs: dict) -> Any:
+    to = _widest((args, kwargs), context.device)
+    return _run(context, guard, args, kwargs, to, _FLOATS)
+
+
+def _like_input(context: _Context, guard: Any, args: tuple, kwargs: dict) -> Any:
+    given = args[0] if args else kwargs["input"]
+    result = _call(guard, args, kwargs)
+    return result.to(given.dtype) if given.device.type == context.device else result
+
+
+def _refused(context: _Context, guard: Any, args: tuple, kwargs: dict) -> Any:
+    if any(x.device.type == context.device for x in _tensors((args, kwargs))):
+        raise RuntimeError(context.policy.refused[1])  # type: ignore[index]
+    return _call(guard, args, kwargs)
+
+
+@functools.cache
+def _handler(device: str, path: str) -> Callable | None:
+    """What a function is handed to, by the name that guards know it by; None if it is not on the lists."""
+    policy = POLICIES[device]
+    lists = (
+        (policy.lower, _lower),
+        (policy.full, _full),
+        (policy.chosen, _chosen),
+        (policy.widest, _to_widest),
+        (policy.like_input, _like_input),
+        (policy.refused or (), _refused),
+    )
+    if path.startswith(policy.spaces):
+        return _full
+    return next((handler for names, handler in lists if path in names), None)
+
+
+def _is_cast(path: str) -> bool:
+    """Is a function on a list of any type of device?"""
+    return any(_handler(device, path) is not None for device in POLICIES)
 
 
 def _tensors(values: Any) -> Iterator[Tensor]:
@@ -121,8 +164,8 @@ def is_autocast_available(device_type: str) -> bool:
 class autocast:
     """Inside, products run in a 16-bit type, losses and what needs range in float32, as in PyTorch.
 
-    Which functions cast are PyTorch's lists for the type of device (`policy.py`). The first use makes every later call of a
-    small function slower by a tenth, because from then on each one asks whether a cast is in force.
+    Which functions cast are PyTorch's lists for the type of device (`policy.py`). From the first use on, these ask whether a
+    cast is in force, and no others do.
 
     Args:
         device_type: "cpu"; "cuda" warns and does nothing where there is no such device.
@@ -176,25 +219,24 @@ class autocast:
         return True
 
     def __enter__(self) -> autocast:
-        self.before = state.modes
-        others = _without(self.device)
-        self.mode = self._mode() if self._enabled else None
-        if self.mode is not None:
-            guards.enable()
-            entered.append(self.mode)
-            others = (*others, self.mode)
-        state.modes = others
+        self.before = state.casting
+        others = tuple([context for context in self.before if context.device != self.device])
+        self.context = self._made() if self._enabled else None
+        if self.context is not None:
+            guards.cast(_is_cast)
+            casters.append(self.context)
+            others = (*others, self.context)
+        state.casting = others
         return self
 
-    def _mode(self) -> _Mode:
-        outer = next((mode for mode in reversed(state.modes) if isinstance(mode, _Mode)), None)
-        casts = None if outer is None else outer.casts
-        return _Mode(self.device, self.fast_dtype, (casts or Casts()) if self._keeps else None)
+    def _made(self) -> _Context:
+        casts = state.casting[-1].casts if state.casting else None
+        return _Context(self.device, self.fast_dtype, (casts or Casts()) if self._keeps else None)
 
     def __exit__(self, *exception: object) -> None:
-        state.modes = self.before
-        if self.mode is not None:
-            entered.remove(self.mode)
+        state.casting = self.before
+        if self.context is not None:
+            casters.remove(self.context)
 
     def __call__(self, func: Callable) -> Callable:
         """Decorator: the whole function runs inside."""
@@ -207,19 +249,9 @@ class autocast:
         return inside
 
 
-def _without(device: str | None = None) -> tuple[Any, ...]:
-    """The modes in force but `autocast` for a type of device, or for any."""
-    return tuple(
-        mode
-        for mode in state.modes
-        if not (isinstance(mode, _Mode) and device in (None, mode.device))
-    )
-
-
-def _innermost(device: str) -> _Mode | None:
+def _innermost(device: str) -> _Context | None:
     """`autocast` for a type of device, where it is in force."""
-    found = (m for m in reversed(state.modes) if isinstance(m, _Mode) and m.device == device)
-    return next(found, None)
+    return next((context for context in state.casting if context.device == device), None)
 
 
 def kept() -> Callable[[], AbstractContextManager[Any]]:
@@ -229,9 +261,10 @@ def kept() -> Callable[[], AbstractContextManager[Any]]:
     @contextmanager
     def again() -> Iterator[None]:
         with ExitStack() as stack:
-            for device, mode in inside.items():
-                if mode is not None:
-                    stack.enter_context(autocast(device, mode.to, True, mode.casts is not None))
+            for device, context in inside.items():
+                if context is not None:
+                    keeps = context.casts is not None
+                    stack.enter_context(autocast(device, context.to, True, keeps))
                 elif _innermost(device) is not None:
                     stack.enter_context(autocast(device, enabled=False))
             yield
@@ -309,9 +342,9 @@ def clear_autocast_cache() -> None:
 
     Source: torch.clear_autocast_cache
     """
-    for mode in state.modes:
-        if isinstance(mode, _Mode) and mode.casts is not None:
-            mode.casts.kept.clear()
+    for context in state.casting:
+        if context.casts is not None:
+            context.casts.kept.clear()
 
 
 # ------------------------------------------------------------------- in functions with a gradient
@@ -396,12 +429,11 @@ def custom_bwd(bwd: Callable | None = None, *, device_type: str) -> Any:
 @contextmanager
 def _outside() -> Iterator[None]:
     """As if outside of all `autocast`."""
-    before = state.modes
-    state.modes = _without()
+    before, state.casting = state.casting, ()
     try:
         yield
     finally:
-        state.modes = before
+        state.casting = before
 
 
 def _check_type(device_type: Any) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.dtype import dtype as DType
-from ..core.handler import entered
+from ..core.handler import casters
 from .autocast_mode import _innermost, autocast, set_autocast_dtype
 
 _lasting: list[Any] = []
-"""The modes that were switched on here."""
+"""The contexts that were switched on here."""
 _nesting = 0
 
 
@@ -35,12 +35,12 @@ def set_autocast_enabled(device_type: str | bool, enabled: bool | None = None) -
     inside = _innermost(device_type)
     if inside in _lasting:
         _lasting.remove(inside)
-        entered.remove(inside)
+        casters.remove(inside)
     elif inside is None and context is None:
         return
     context = (context or autocast(device_type, enabled=False)).__enter__()
-    if context.mode is not None:
-        _lasting.append(context.mode)
+    if context.context is not None:
+        _lasting.append(context.context)
 
 
 def set_autocast_cpu_enabled(enabled: bool) -> None:

@@ -5,8 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.dtype import dtype
+from ..core.handler import PLAIN, lower
 from ..core.tensor import Tensor
-from ..ops.tensor.convert import known_copy
+from ..ops.tensor.convert import in_dtype, known_copy
+
+
+def converted(x: Tensor, to: dtype) -> Tensor:
+    """x in another dtype; as users convert it, where somebody handles the functions that it is given to."""
+    return in_dtype(x, to) if x.__class__ in PLAIN and not lower else x.to(to)  # type: ignore[attr-defined]
 
 
 class Casts:
@@ -22,11 +28,11 @@ class Casts:
     def of(self, x: Tensor, to: dtype) -> Tensor:
         """x in another dtype."""
         if x._node is None or not x.is_leaf or x._base is not None:  # type: ignore[attr-defined]
-            return x.to(to)  # type: ignore[attr-defined]
+            return converted(x, to)
         key, version = (id(x), to), x._cell[0]
         found = self.kept.get(key)
         if found is None or found[1] is not x._array or found[2] != version:
-            made = x.to(to)  # type: ignore[attr-defined]
+            made = converted(x, to)
             self.kept[key] = x, x._array, version, made._array
             return made
         return known_copy(x, found[3])

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from heapq import heappop, heappush
+from math import prod
 from operator import attrgetter
 from typing import Any
 
@@ -26,6 +27,7 @@ from .location import count_writes
 from .mode import mode, recording
 from .node import Leaf, Node, Port, held_kind, next_sequence
 
+_array = attrgetter("_array")
 next_task = itertools.count().__next__
 
 
@@ -46,10 +48,13 @@ def run(
     allowed: dict[Node, bool] | None = None
     catch: dict[Node, dict[int, Any]] | None = None
     if wanted is not None:
-        allowed, catch = _on_the_way(roots, wanted), {}
+        catch = {}
         for edge in wanted:
-            if edge is not None:
+            if edge.__class__ is Port:
                 catch.setdefault(edge.node, {})[edge.index] = None
+            elif edge is not None:
+                catch[edge] = {0: None}
+        allowed = _on_the_way(roots, catch)
     session = None if mode.anomaly is None else mode.anomaly.session(roots)
     before, outer = mode.recording, mode.task
     mode.recording = recording(create) if recorded else False
@@ -71,9 +76,17 @@ def run(
         mode.recording, mode.task = before, outer
         if session is not None:
             session.finish()
+    found: list[Any] = []
     if wanted is None or catch is None:
-        return []
-    return [None if edge is None else catch[edge.node][edge.index] for edge in wanted]
+        return found
+    for edge in wanted:
+        if edge is None:
+            found.append(None)
+        elif edge.__class__ is Port:
+            found.append(catch[edge.node][edge.index])
+        else:
+            found.append(catch[edge][0])
+    return found
 
 
 def _loop(
@@ -86,12 +99,10 @@ def _loop(
     use: Callable[[Any], None] | None,
 ) -> None:
     pending: dict[Node, Any] = {}
-    own: set[Node] = (
-        set()
-    )  # nodes whose pending array was made here, so that more is added in place
+    own: set[Node] = set()  # whose pending array was made here, so that more is added in place
     heap: list[tuple[int, Node]] = []
     bare = flow is BARE
-    edges, parts = roots, [grad._array for grad in grads] if bare else [*map(flow.start, grads)]
+    edges, parts = roots, [*map(_array if bare else flow.start, grads)]
     while True:
         for edge, part in zip(edges, parts):
             if edge is None or part is None:
@@ -223,13 +234,21 @@ def reachable(roots: Sequence[Any]) -> set[Node]:
     return seen
 
 
-def _on_the_way(roots: Sequence[Any], wanted: Sequence[Any]) -> dict[Node, bool]:
-    """The nodes between roots and wanted ones, and whether each is run: it is where a gradient goes on from it to
+def _on_the_way(roots: Sequence[Any], targets: Mapping[Node, Any]) -> dict[Node, bool]:
+    """The nodes between roots and targets, and whether each is run: it is where a gradient goes on from it to
     one of them. No other node is run, and none of those is freed."""
-    targets = {_node_of(edge) for edge in wanted if edge is not None}
-    oldest = min([node.sequence for node in targets], default=0)
-    seen = {_node_of(root) for root in roots}
-    stack = list(seen)
+    oldest = 0
+    for node in targets:
+        sequence = node.sequence
+        if sequence < oldest or not oldest:
+            oldest = sequence
+    stack: list[Node] = []
+    seen = set()
+    for root in roots:
+        node = root.node if root.__class__ is Port else root
+        if node not in seen:
+            seen.add(node)
+            stack.append(node)
     for node in stack:  # which grows meanwhile
         for edge in node.edges:
             if edge is not None:
@@ -251,10 +270,6 @@ def _on_the_way(roots: Sequence[Any], wanted: Sequence[Any]) -> dict[Node, bool]
 
 
 _sequence = attrgetter("sequence")
-
-
-def _node_of(edge: Any) -> Node:
-    return edge.node if edge.__class__ is Port else edge  # type: ignore[no-any-return]
 
 
 class Bare:
@@ -531,10 +546,20 @@ def fit(part: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _spread(part: Any, shape: tuple[int, ...]) -> Any:
-    if part.size == 1 and part.__class__ is np.ndarray:
-        # What the gradient of a sum is: NumPy's broadcast_to would take ten times as long.
-        return np.ndarray(shape, part.dtype, part, 0, (0,) * len(shape))
-    return np.broadcast_to(part.reshape(()) if part.size == 1 else part, shape)
+    """The same value wherever it was read: few are written out, which is less trouble than a view is."""
+    one = part.size == 1
+    if part.__class__ is np.ndarray:
+        if prod(shape) <= FEW:
+            made = np.empty(shape, part.dtype)
+            made[...] = part.reshape(()) if one else part
+            return made
+        if one:  # what the gradient of a sum is: NumPy's broadcast_to would take ten times as long
+            return np.ndarray(shape, part.dtype, part, 0, (0,) * len(shape))
+    return np.broadcast_to(part.reshape(()) if one else part, shape)
+
+
+FEW = 1024
+"""Elements that are written as fast as a view of one is made."""
 
 
 _measure()

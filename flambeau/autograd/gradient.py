@@ -29,6 +29,8 @@ class GradientEdge(NamedTuple):
 
 def sequence(value: Any) -> tuple:
     """`value` as a tuple; a tensor or an edge is one of one."""
+    if value.__class__ is Tensor:
+        return (value,)
     if value.__class__ is list or value.__class__ is tuple:
         return tuple(value)
     if isinstance(value, (Tensor, GradientEdge)) or value is None:
@@ -47,17 +49,28 @@ def history(value: Any) -> Any:
     return None if node is None or not node.reverse else node
 
 
-def seeds(outputs: Sequence[Any], grads: Sequence[Any]) -> list[Tensor]:
+def histories(values: Sequence[Any]) -> list[Any]:
+    """The node or port of each, None where there is no gradient."""
+    found = []
+    for value in values:
+        node = value.history if value.__class__ is GradientEdge else value._node
+        found.append(None if node is None or not node.reverse else node)
+    return found
+
+
+def seeds(roots: Sequence[Any], grads: Sequence[Any]) -> list[Tensor]:
     """The gradients that backward starts with: ones for a single value, else what was given.
+
+    Args:
+        roots: The outputs' histories.
 
     Raises:
         RuntimeError: An output has several elements and no gradient, needs none, or shapes differ.
     """
-    if len(outputs) != len(grads):
-        raise RuntimeError(f"got {len(outputs)} tensors and {len(grads)} gradients")
+    if len(roots) != len(grads):
+        raise RuntimeError(f"got {len(roots)} tensors and {len(grads)} gradients")
     found = []
-    for i, (x, grad) in enumerate(zip(outputs, grads)):
-        edge = history(x)
+    for i, (edge, grad) in enumerate(zip(roots, grads)):
         if not (
             grad.__class__ is Tensor
             and edge is not None
@@ -155,18 +168,17 @@ def backward(
     outputs = sequence(tensors)
     grads = arriving(outputs, grad_tensors)
     retain = create_graph if retain_graph is None else retain_graph
-    roots = [history(t) for t in outputs]
+    roots = histories(outputs)
     if inputs is None:
-        engine.run(roots, seeds(outputs, grads), retain, create_graph)
+        engine.run(roots, seeds(roots, grads), retain, create_graph)
         return
     targets = sequence(inputs)
     if not targets:
         raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
-    if any(history(t) is None for t in targets):
+    edges = histories(targets)
+    if None in edges:
         raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
-    found = engine.run(
-        roots, seeds(outputs, grads), retain, create_graph, [history(t) for t in targets]
-    )
+    found = engine.run(roots, seeds(roots, grads), retain, create_graph, edges)
     for target, grad in dict(zip(targets, found)).items():
         if grad is not None:
             deposit(target, grad, create_graph)
@@ -247,7 +259,7 @@ def grad(
         )
     if not targets:
         raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
-    edges = [history(target) for target in targets]
+    edges = histories(targets)
     if None in edges:
         raise RuntimeError(
             "One of the differentiated Tensors does not require grad: call requires_grad_() on it "
@@ -256,11 +268,11 @@ def grad(
     grads = arriving(outs, grad_outputs)
     unused = materialize_grads or bool(allow_unused)
     retain = create_graph if retain_graph is None else retain_graph
-    roots = [history(t) for t in outs]
+    roots = histories(outs)
     if is_grads_batched:
         found = _batched(roots, edges, grads, retain, create_graph)
     else:
-        found = engine.run(roots, seeds(outs, grads), retain, create_graph, edges)
+        found = engine.run(roots, seeds(roots, grads), retain, create_graph, edges)
     if not unused:
         check_used(found)
     if materialize_grads:
@@ -271,13 +283,13 @@ def grad(
 
 def check_used(found: Sequence[Any]) -> None:
     """Raises RuntimeError if an input's gradient is None: the outputs do not depend on it."""
-    lost = [i for i, g in enumerate(found) if g is None]
-    if lost:
-        raise RuntimeError(
-            f"The differentiated Tensor at index {lost[0]} appears to not have been used in the graph. Set "
-            "allow_unused=True if this is the desired behavior. (Its gradient is None then.) Was the output "
-            "computed from a copy of it (x.to(...), x.clone(), x.detach()), or under no_grad?"
-        )
+    for i, g in enumerate(found):
+        if g is None:
+            raise RuntimeError(
+                f"The differentiated Tensor at index {i} appears to not have been used in the graph. Set "
+                "allow_unused=True if this is the desired behavior. (Its gradient is None then.) Was the output "
+                "computed from a copy of it (x.to(...), x.clone(), x.detach()), or under no_grad?"
+            )
 
 
 def _zeros(target: Any, count: tuple[int, ...]) -> Tensor:

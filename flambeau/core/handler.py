@@ -21,17 +21,21 @@ class State(local):
     Attributes:
         enabled: Do classes handle functions?
         modes: The `TorchFunctionMode`s that are entered, the innermost last.
+        casting: The contexts of `autocast` that are in force, the innermost last.
         dispatch: The `TorchDispatchMode`s that are entered; None while operations run by themselves.
     """
 
     enabled = True
     modes: tuple[Any, ...] = ()
+    casting: tuple[Any, ...] = ()
     dispatch: tuple[Any, ...] | None = ()
 
 
 state = State()
 entered: list[Any] = []
 """The modes that are entered in any thread: empty nearly always, and quick to look at."""
+casters: list[Any] = []
+"""The same of contexts of `autocast`."""
 
 DISPATCHED: set[type] = set()
 """Classes of tensors with a ``__torch_dispatch__`` of their own that were met."""

@@ -43,6 +43,7 @@ from ..core.handler import (
     INTRINSIC,
     PLAIN,
     DisableTorchFunctionSubclass,
+    casters,
     entered,
     handlers,
     handles,
@@ -237,7 +238,20 @@ def outer({cells}):
         function, args, kwargs = guard.chosen_at_first(args, kwargs)
         return function(*args, **kwargs)
 
-    return always.__code__, at_first.__code__
+    def casting(*args, **kwargs):
+        if 0: ({cells})
+        guard = "guard"
+        if not kwargs and not guard.modes and not guard.casters:
+            plain = guard.plain
+            for value in args:
+                if value.__class__ not in plain:
+                    break
+            else:
+                return guard.original(*args)
+        function, args, kwargs = guard.chosen(args, kwargs)
+        return function(*args, **kwargs)
+
+    return always.__code__, at_first.__code__, casting.__code__
 """
 _LINE_OF_NAMED = sys._getframe().f_lineno + 1
 _SOURCE_OF_NAMED = """\
@@ -263,7 +277,7 @@ def outer({cells}):
 
 
 @cache
-def _guard_codes(cells: int) -> tuple[CodeType, CodeType]:
+def _guard_codes(cells: int) -> tuple[CodeType, CodeType, CodeType]:
     """The codes of guards of functions with so many cells.
 
     A function's code must have as many free variables as it has cells. They are named and not used;
@@ -329,9 +343,10 @@ class Guard:
         reported: What handlers are told is being called.
         modes_only: Are modes asked, and classes of tensors not?
         signature: Its arguments by name, where they are known.
+        cast_as: The name by which `autocast` knows it, if it does.
     """
 
-    __slots__ = ("modes_only", "original", "published", "reported", "signature")
+    __slots__ = ("cast_as", "modes_only", "original", "published", "reported", "signature")
 
     original: Callable
     published: Any
@@ -340,6 +355,7 @@ class Guard:
     def __init__(self, reported: Any, modes_only: bool):
         self.reported = self.published if reported is None else reported
         self.modes_only = modes_only
+        self.cast_as: str | None = None
 
     def chosen(self, args: tuple, kwargs: dict) -> tuple[Callable, tuple, dict]:
         """The call of the mode or operand that handles this one, or of the function."""
@@ -353,6 +369,12 @@ class Guard:
         found = handlers((*args, *kwargs.values()))
         if found or state.modes:
             return dispatch, (self.reported, found, args, kwargs), {}
+        if self.cast_as is not None and state.casting:
+            return state.casting[-1].run, (self, args, kwargs), {}
+        return self.below(args, kwargs)
+
+    def below(self, args: tuple, kwargs: dict) -> tuple[Callable, tuple, dict]:
+        """The call where neither a mode, an operand nor `autocast` handles it."""
         if lower and is_lowered((*args, *kwargs.values())):
             return lower[0], (self.reported, self.original, *self.settled(args, kwargs)), {}
         return self.original, *self.settled(args, kwargs)
@@ -368,6 +390,11 @@ class Guard:
         if kwargs and self.signature is not None:
             return self.signature.settled(args, kwargs)
         return args, kwargs
+
+    def cast(self, name: str) -> None:
+        """From now on ask `autocast` too, which knows the function by a name."""
+        self.cast_as = name
+        self.ask_always()
 
     def ask_always(self) -> None:
         """From now on ask at every call."""
@@ -404,7 +431,8 @@ class ExchangedGuard(Guard):
 
     __slots__ = ("remaining",)
 
-    plain, modes = PLAIN, entered  # the codes run in other modules and see only their guard
+    # the codes run in other modules and see only their guard
+    plain, modes, casters = PLAIN, entered, casters
 
     def __init__(
         self,
@@ -422,7 +450,7 @@ class ExchangedGuard(Guard):
         function.__wrapped__ = original  # type: ignore[attr-defined]  # for inspect.signature
 
     def ask_always(self) -> None:
-        self._exchange(0)
+        self._exchange(0 if self.cast_as is None else 2)
 
     def ask_at_first(self) -> None:
         self._exchange(1)
@@ -510,6 +538,8 @@ class Guards:
         namespaces: The registry's public functions.
         asking: Do functions that are no formulas ask at every call?
         enabled: Do all?
+        is_cast: Does `autocast` want to see a function, by its name in torch, Tensor or nn.functional, or as "fft.ifft"?
+            None until it is first entered.
         table: The guard of each function that has or had one, by the id of the function, and of what
             is published for it.
     """
@@ -518,6 +548,7 @@ class Guards:
         self.kind = kind
         self.namespaces: Mapping[str, dict[str, Any]] = {}
         self.asking = self.enabled = False
+        self.is_cast: Callable[[str], bool] | None = None
         self.table: dict[int, Guard] = {}
         self._names: dict[Any, str] = {}
 
@@ -531,6 +562,28 @@ class Guards:
         for space, functions in self.namespaces.items():
             for name, function in functions.items():
                 self.register(name, function, space)
+
+    def cast(self, wanted: Callable[[str], bool]) -> None:
+        """From now on the functions that `autocast` wants to see ask it, whether others ask anybody or not."""
+        if self.is_cast is not None:
+            return
+        self.is_cast = wanted
+        for name, item in list(Tensor.__dict__.items()):
+            published = self._let_cast(name, item)
+            if published is not item:
+                setattr(Tensor, name, published)
+        for space, functions in self.namespaces.items():
+            prefix = "" if space in ("torch", "nn.functional") else f"{space}."
+            for name, function in list(functions.items()):
+                functions[name] = self._let_cast(prefix + name, function)
+
+    def _let_cast(self, path: str, function: Any) -> Any:
+        """Let a function or method ask `autocast`, if that wants to see it; returns what is published."""
+        if self.is_cast is None or not self.is_cast(path) or not isinstance(function, FunctionType):
+            return function
+        published = self._guard(function)
+        self.table[id(published)].cast(path)
+        return published
 
     def register(
         self, name: str, function: Any, space: str = "torch", usual: Callable | None = None
@@ -548,8 +601,9 @@ class Guards:
             signature = None
             if isinstance(function, FunctionType):
                 signature = Signature(function, takes_aliases(space, name), usual)
-            return self._guard(function, None, name in _FACTORIES, signature)
-        return function
+            function = self._guard(function, None, name in _FACTORIES, signature)
+        prefix = "" if space in ("torch", "nn.functional") else f"{space}."
+        return self._let_cast(prefix + name, function)
 
     def under_its_name(self, function: Any) -> Any:
         """A function that is published: its code, which tracebacks show, gets its name."""
@@ -587,6 +641,9 @@ class Guards:
 
     def register_method(self, name: str, item: Any) -> None:
         """Guard a method or property of Tensor, if guards are on."""
+        published = self._let_cast(name, item)
+        if published is not item:
+            setattr(Tensor, name, published)
         private = name.startswith("_") and not name.endswith("__")
         if private or name in _UNGUARDED_METHODS or not (self.enabled or self._asks(name, item)):
             return

@@ -47,11 +47,12 @@ where: Primitive
 
 # --------------------------------------------------------------------------------- arithmetic
 
-add = primitive("add", domain=widest, infix="+", derivative=linear(1, 1))
+add = primitive("add", domain=widest, bools=True, infix="+", derivative=linear(1, 1))
 subtract = primitive("subtract", domain=number, infix="-", derivative=linear(1, -1))
 multiply = primitive(
     "multiply",
     domain=widest,
+    bools=True,
     infix="*",
     derivative=lambda g, out, x, y: (g * conj(y), g * conj(x)),
 )

@@ -3,19 +3,19 @@
 import pytest
 
 import flambeau as torch
-from flambeau.core.handler import entered
+from flambeau.core.handler import casters
 
 X = torch.ones(2, 2)
 
 
 @pytest.fixture(autouse=True)
 def switched_back():
-    before = len(entered)
+    before = len(casters)
     yield
     torch.set_autocast_enabled("cpu", False)
     torch.set_autocast_cpu_dtype(torch.bfloat16)
     torch.set_autocast_gpu_dtype(torch.float16)
-    assert len(entered) == before
+    assert len(casters) == before
 
 
 def test_it_stays_on_until_it_is_switched_off():

@@ -556,6 +556,9 @@ optimizer.load_state_dict(torch.load(file)["optimizer"])
 assert not guards.asking and not guards.enabled
 with torch.autocast("cpu"):
     model(x)
+assert not guards.asking and not guards.enabled  # but for the functions that cast
+with torch.overrides.TorchFunctionMode():
+    pass
 assert guards.enabled  # a mode does turn them on
 """
 

@@ -11,7 +11,7 @@ from ... import kernels
 from ...formula.dimensions import broadcast_arrays
 from . import check
 from .generator import Generator, default_generator
-from .words import check_floating, uniform64
+from .words import check_floating, uniform64, until_made
 
 Uniform = Callable[[], float]
 
@@ -22,8 +22,6 @@ _TAIL = (
     *(0.00925546218271273, 0.00833056343336287),
 )
 _AHEAD = 128  # words looked at together
-_MOST = 1 << 16  # uniform numbers taken at a time, for many numbers
-_FEW = 64  # numbers that are drawn one by one
 
 
 class _Uniforms:
@@ -78,28 +76,22 @@ def poisson(rate: np.ndarray, generator: Generator | None = None) -> np.ndarray:
     """
     check_floating(rate.dtype, "poisson_cpu")
     check.rates(bool((rate >= 0).all()))
+    if kernels.enabled():
+        return _poisson_many(rate, generator or default_generator)
     wide = rate.astype(np.float64)
-    if rate.size > _FEW and kernels.enabled():
-        return _poisson_many(wide, generator or default_generator).astype(rate.dtype)
     values = _each(lambda rates, uniform: _poisson(rates[0], uniform), (wide,), generator)
     return np.array(values, np.float64).reshape(rate.shape).astype(rate.dtype)
 
 
-def _poisson_many(rates: np.ndarray, generator: Generator) -> np.ndarray:
-    """Poisson numbers by the kernel, which is given uniform numbers until it has enough."""
-    flat = np.ascontiguousarray(rates).reshape(-1)
-    made, done, used = np.empty(flat.size), 0, 0
-    uniform = np.empty(0)
+def _poisson_many(rate: np.ndarray, generator: Generator) -> np.ndarray:
+    """Poisson numbers by the kernel."""
+    rejection = kernels.array.rejection
+    flat, made = rejection.flat(rate), rejection.empty_like(rate)
     with generator.lock:
-        before = generator.raw_state()
-        while done < flat.size:
-            more = uniform64(generator.take(2 * min(_MOST, 16 * (flat.size - done) + 64)))
-            uniform = np.concatenate([uniform, more])
-            count, took = kernels.array.poisson.drawn(flat[done:], uniform, made[done:])
-            done, used, uniform = done + count, used + took, uniform[took:]
-        generator.restore(before)
-        generator.take(2 * used)
-    return made.reshape(rates.shape)
+        until_made(
+            made.size, generator, lambda words, at: rejection.poisson(flat[at:], words, made[at:])
+        )
+    return made.reshape(rate.shape).astype(rate.dtype, copy=False)
 
 
 def _poisson(rate: float, uniform: Uniform) -> float:
@@ -142,8 +134,27 @@ def binomial(count: np.ndarray, prob: np.ndarray, generator: Generator | None = 
     p = np.where(prob > 0.5, 1 - prob, prob).astype(count.dtype)
     hits = count * p  # rounded to the dtype, as PyTorch has it
     wide = [x.astype(np.float64) for x in (count, prob, p, hits)]
+    if kernels.enabled():
+        return _binomial_many(wide, generator or default_generator).astype(count.dtype)
     values = _each(lambda x, uniform: _binomial(x[0], x[1], x[2], x[3], uniform), wide, generator)
     return np.array(values, np.float64).reshape(count.shape).astype(count.dtype)
+
+
+def _binomial_many(arrays: Sequence[np.ndarray], generator: Generator) -> np.ndarray:
+    """Binomial numbers by the kernel."""
+    rejection = kernels.array.rejection
+    given, tails = [rejection.flat(x) for x in arrays], np.array(_TAIL)
+    made = rejection.empty_like(arrays[0])
+
+    def draw(words: np.ndarray, at: int) -> tuple[int, int]:
+        found: tuple[int, int] = rejection.binomial(
+            *(x[at:] for x in given), tails, words, made[at:]
+        )
+        return found
+
+    with generator.lock:
+        until_made(made.size, generator, draw)
+    return made.reshape(arrays[0].shape)
 
 
 def _binomial(count: float, prob: float, p: float, expected: float, uniform: Uniform) -> float:
@@ -151,7 +162,7 @@ def _binomial(count: float, prob: float, p: float, expected: float, uniform: Uni
         return 0
     if prob >= 1:
         return count
-    if prob != prob:
+    if prob != prob or count != count:
         return math.nan
     draw = _by_rejection if expected >= 10 else _by_waiting
     hits = draw(count, p, uniform)

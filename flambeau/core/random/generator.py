@@ -207,6 +207,11 @@ class Generator:
             stream = self._started()
         return stream.take(count)
 
+    def give_back(self, count: int) -> None:
+        """Let the last `count` words that were taken, all of them of the present block, be taken again."""
+        assert self._stream is not None
+        self._stream.used -= count
+
     def rest(self) -> np.ndarray:
         """The words of the present block that are not yet taken, which stay so."""
         stream = self._stream

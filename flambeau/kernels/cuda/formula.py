@@ -64,6 +64,7 @@ class Formula(Values):
     code: Thread
     shape: str
     """The last part of its name."""
+    takes_whole_numbers = False  # they arrive as float64
 
     def __init__(
         self, facts: Facts, word: str = "i32", wide: int = 1, block: int = 256, changes: bool = False

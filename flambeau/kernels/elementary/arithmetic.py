@@ -28,9 +28,7 @@ def _is_true(x: Value) -> Value:
     return x.convert("i1")
 
 
-_of_numbers(p.add)(operator.add)
 _of_numbers(p.subtract)(operator.sub)
-_of_numbers(p.multiply)(operator.mul)
 _of_numbers(p.negative)(operator.neg)
 _of_numbers(p.square)(lambda x: x * x)
 _of_numbers(p.absolute)(Value.abs)
@@ -51,6 +49,17 @@ _as_they_are(p.logical_and)(lambda x, y: _is_true(x) & _is_true(y))
 _as_they_are(p.logical_or)(lambda x, y: _is_true(x) | _is_true(y))
 _as_they_are(p.logical_xor)(lambda x, y: _is_true(x) ^ _is_true(y))
 _as_they_are(p.logical_not)(lambda x: ~_is_true(x))
+
+
+@lowers(p.add, integers=True)
+def add(x: Value, y: Value) -> Value:
+    return x | y if x.element == "i1" else x + y
+
+
+@lowers(p.multiply, integers=True)
+def multiply(x: Value, y: Value) -> Value:
+    return x & y if x.element == "i1" else x * y
+
 
 lowers(p.divide)(operator.truediv)
 lowers(p.reciprocal)(lambda x: 1.0 / x)

@@ -48,7 +48,7 @@ def check_processor(dtype: Any) -> None:
 
 
 def arithmetic_type(dtype: Any) -> str:
-    """LLVM's type for arithmetic in a dtype.
+    """LLVM's type for arithmetic in a dtype; of bools, that of the few numbers that meet them.
 
     Raises:
         Unsupported: There is none.
@@ -56,7 +56,7 @@ def arithmetic_type(dtype: Any) -> str:
     name = dtype_name(dtype)
     if name in NARROW:
         return "i32"
-    if name in ("bool", "float16", "bfloat16"):
+    if name in ("float16", "bfloat16"):
         raise Unsupported(f"arithmetic in {dtype}")
     return MEMORY[name]
 

@@ -46,7 +46,7 @@ class EntryPoint(Vectorcall):
         arrays = given[:inputs]
         for array in [*self.targets, *arrays]:
             self.require(self.is_a(array, "ndarray"))
-        parameters = [self.number(x) for x in given[inputs : inputs + numbers]]
+        parameters = [self.parameter(x) for x in given[inputs : inputs + numbers]]
         self.words = self.code.slot(f"[{self.nest.frame.size} x i64]")
         for i, value in enumerate(parameters):
             put(self.words, self.nest.frame.parameter + i, value)
@@ -58,6 +58,15 @@ class EntryPoint(Vectorcall):
         self.run(results)
         self.give(results)
         self.fall_back()
+
+    def parameter(self, item: Value) -> Value:
+        """A number of the program; of a program of integers one that their dtype holds, and that a double holds exactly."""
+        value = self.number(item)
+        bounds = self.nest.whole_bounds
+        if bounds is not None:
+            whole = self.code.intrinsic("trunc", value)
+            self.require((value >= bounds[0]) & (value <= bounds[1]) & whole.equals(value))
+        return value
 
     @property
     def takes_strides(self) -> bool:

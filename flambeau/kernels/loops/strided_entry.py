@@ -37,7 +37,7 @@ class StridedEntryPoint(EntryPoint):
         arrays = given[:inputs]
         for array in [*self.targets, *arrays]:
             self.require(self.is_a(array, "ndarray"))
-        parameters = [self.number(x) for x in given[inputs:]]
+        parameters = [self.parameter(x) for x in given[inputs:]]
         self.words = code.slot(f"[{layout.size} x i64]")
         for i, value in enumerate(parameters):
             put(self.words, layout.parameter + i, value)

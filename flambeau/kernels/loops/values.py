@@ -11,6 +11,8 @@ from functools import reduce
 from operator import and_
 from typing import Any
 
+import numpy as np
+
 from ...formula.declaration import PRIMITIVES
 from ...formula.expansion import expand, usual_args
 from ...formula.expression import (
@@ -21,6 +23,8 @@ from ...formula.expression import (
     Expression,
     Primitive,
     order,
+    parameter,
+    substitute,
 )
 from ...formula.primitive import usually
 from ...formula.program import Program
@@ -51,6 +55,8 @@ class Values:
     code: Code
     length: Value
     numbers: dict[str, Value]
+    takes_whole_numbers = True
+    """Does what calls this see to it that the parameters of a program of integers are among those that its dtype holds?"""
     edge: Value | None = None
     """The lanes that have rows, where not all have."""
 
@@ -63,20 +69,41 @@ class Values:
         self.inputs = [MEMORY[name] for name in self.input_names]
         self.results = [MEMORY[name] for name in self.result_names]
         element = arithmetic_type(compute)
+        self.compute_type = compute
         self.narrow = compute.name if compute.name in NARROW else ""
         self.elements = {Domain.BOOL: "i1", Domain.REAL: element, Domain.INT: "i64"}
-        if compute.kind in "iu":
+        if compute.kind in "iub":
             self.elements[Domain.INT] = element
             del self.elements[Domain.REAL]
         self.element = element
-        self.roots = expand(program.roots, self.has_form)
+        self.roots = expand(self.typed(program), self.has_form)
         self.reductions = [x for x in order(self.roots, usual_args) if x.primitive.reduces]
         self.seldom = False
         self.index = {x: i for i, x in enumerate(program.inputs)}
+        if compute.kind == "b" and (rows or program.parameters):
+            raise Unsupported("rows or parameters of bools")
         if not rows and not all(x.full for x in self.roots):
             raise Unsupported("a result that is no array of elements")
         self.check()
         self.forget()
+
+    def typed(self, program: Program) -> Sequence[Expression]:
+        """The program's results, whose parameters are whole numbers where it computes in integers."""
+        if not self.takes_whole_numbers or not program.parameters or Domain.REAL in self.elements:
+            return program.roots
+        whole = {parameter(name): parameter(name, Domain.INT) for name in program.parameters}
+        return substitute(program.roots, whole)
+
+    @property
+    def whole_bounds(self) -> tuple[float, float] | None:
+        """Between which numbers the parameters of a program of integers are. Unsigned ones may be given by the
+        negative number that wraps to them, as PyTorch's may."""
+        if Domain.REAL in self.elements or not self.program.parameters:
+            return None
+        facts = np.iinfo(self.compute_type)
+        low = facts.min or -facts.max
+        most = (1 << 53) - 1
+        return float(max(low, -most)), float(min(facts.max, most))
 
     def has_form(self, primitive: Primitive) -> bool:
         return lower.has_form(primitive, self.element)

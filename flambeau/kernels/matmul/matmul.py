@@ -208,10 +208,10 @@ def plan(
     if not one * count:
         return None
     few = 2 * n < machine().bits // 8 // item
-    dots = (
-        not apart and m <= few_rows.MOST and x_strides[-1] == item == y_strides[-2] != y_strides[-1]
-    )
-    flat = m < FLAT and y_strides[-1] != item and one * count < 1 << 18 and not dots
+    flat = m < FLAT and y_strides[-1] != item and one * count < 1 << 18
+    dots = not apart and x_strides[-1] == item == y_strides[-2] != y_strides[-1]
+    dots = dots and few_rows.serves(m, k, flat)
+    flat = flat and not dots
     work = 0 if few or flat else one * count
     whole = not any(stride % item for stride in (*x_strides, *y_strides))
     if not whole or item not in y_strides[-2:]:
@@ -288,14 +288,14 @@ def with_few_rows(
     weight = count * m * n * k * BITS[element] // bits
     job = Job(rows=count * blocks, length=1, weight=weight, divisible=False)
     numbers = few_rows.Numbers(
-        count=count, blocks=blocks, n=n, k=k, across=across // item, column=column // item,
+        count=count, blocks=blocks, m=m, n=n, k=k, across=across // item, column=column // item,
         add=False, biased=False,
     )  # fmt: skip
     told = tuple(
         tuple((*job, *numbers._replace(add=add, biased=biased)) for biased in (False, True))
         for add in (False, True)
     )
-    multiply = few_rows.multiplying(element, bits, m)
+    multiply = few_rows.multiplying(element, bits, few_rows.together(m, bits))
     return Plan(shape, work, multiply, np.concatenate(begins), told, 0, (), None, k, None)
 
 

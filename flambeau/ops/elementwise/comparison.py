@@ -15,7 +15,8 @@ from ...dispatch.formula.formula_operation import Operand as operand
 from ...dispatch.formula.pointwise import operator, pointwise, reflected
 from ...dispatch.registry import method, operator_method, public
 from ...formula import primitive as p
-from ...formula.expression import Expression
+from ...formula.expression import Domain, Expression
+from ..create.full import full_like
 from .rounding import real_only
 
 BOOL = PromotionKind.ALWAYS_BOOL
@@ -122,6 +123,8 @@ _ONE: dict[str, tuple[Any, str]] = {
 
 def _one(name: str, primitive: Any, doc: str) -> Any:
     def formula(x):  # type: ignore[no-untyped-def]
+        if name == "signbit" and x.domain < Domain.REAL:
+            return x < 0
         return primitive(x)
 
     formula.__name__ = name
@@ -155,7 +158,7 @@ def isreal(input: Tensor) -> Tensor:
     """
     if input.dtype.is_complex:
         return eq(input.imag, 0)  # type: ignore[attr-defined]
-    return logical_or(eq(input, input), ne(input, input))
+    return full_like(input, True, dtype=bool_)
 
 
 @public(method=True)
@@ -165,6 +168,8 @@ def isposinf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     Source: torch.isposinf
     """
     _no_complex("isposinf", input)
+    if out is None and input.dtype.category < FLOAT:
+        return full_like(input, False, dtype=bool_)
     return eq(input, math.inf) if out is None else eq(input, math.inf, out=out)
 
 
@@ -175,6 +180,8 @@ def isneginf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     Source: torch.isneginf
     """
     _no_complex("isneginf", input)
+    if out is None and input.dtype.category < FLOAT:
+        return full_like(input, False, dtype=bool_)
     return eq(input, -math.inf) if out is None else eq(input, -math.inf, out=out)
 
 
@@ -249,6 +256,8 @@ def equal(input: Tensor, other: Tensor) -> bool:
         if answers.__class__ is ndarray:
             return 0 not in answers.tobytes()
     if input._kind.device.type == "cpu":
+        if input._kind.dtype.category < FLOAT and _is_same(input._array, other._array):
+            return True
         return _equal_arrays(input._array, other._array)
     with input._kind.backend.on(input._kind.device.index):
         return bool((input._array == other._array).all())
@@ -260,6 +269,14 @@ _FEW = 1 << 10
 
 BLOCK = 1 << 16
 """Elements that are compared before it is asked whether all were equal."""
+
+
+def _is_same(x: Any, y: Any) -> bool:
+    """Do two arrays of one shape show the same elements of memory?"""
+    return x is y or (
+        x.__array_interface__["data"] == y.__array_interface__["data"]
+        and (x.strides, x.dtype) == (y.strides, y.dtype)
+    )
 
 
 def _equal_arrays(x: Any, y: Any) -> bool:

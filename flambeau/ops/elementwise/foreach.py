@@ -6,7 +6,9 @@ one tensor: out of place it gives a tuple, in place the list that it was given.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from ...core.tensor import Tensor, wrap
@@ -27,6 +29,18 @@ SAME = {"maximum": "clamp_min", "minimum": "clamp_max"}
 
 def _checked(name: str, *lists: Any) -> None:
     """Raises TypeError or RuntimeError unless these are lists of tensors, of one length above 0."""
+    for items in lists:
+        if not isinstance(items, (list, tuple)) or len(items) != len(lists[0]):
+            _refuse(name, lists)
+        for x in items:
+            if not isinstance(x, Tensor):
+                _refuse(name, lists)
+    if not lists[0]:
+        raise RuntimeError("Tensor list must have at least one tensor.")
+
+
+def _refuse(name: str, lists: Sequence[Any]) -> None:
+    """Say what is wrong with the first list that `_checked` does not take."""
     for place, items in enumerate(lists):
         if not isinstance(items, (list, tuple)):
             raise TypeError(
@@ -43,8 +57,6 @@ def _checked(name: str, *lists: Any) -> None:
                 "Tensor lists must have the same number of tensors, got "
                 f"{len(lists[0])} and {len(items)}"
             )
-    if not lists[0]:
-        raise RuntimeError("Tensor list must have at least one tensor.")
 
 
 def _each(name: str, self: Any, other: Any) -> Iterable[Any]:
@@ -87,9 +99,15 @@ def _one_of(name: str, **given: Any) -> Any:
     return found[0]
 
 
-def _call(function: Callable, in_place: bool, *lists: Iterable[Any], **options: Any) -> Any:
-    results = [function(*items, **options) for items in zip(*lists, strict=True)]
-    return list(lists[0]) if in_place else tuple(results)
+def _call(function: Callable, in_place: bool, *lists: Any, **options: Any) -> Any:
+    """The function of the tensors at each place of the lists, which have one length."""
+    if options:
+        function = partial(function, **options)
+    results = map(function, *lists)
+    if not in_place:
+        return tuple(results)
+    deque(results, maxlen=0)
+    return list(lists[0])
 
 
 def _sum(xp: Any, x: Any, other: Any) -> tuple:
@@ -117,8 +135,14 @@ _TOGETHER = {
 """Those in place that one kernel does for a whole list."""
 
 
+FEW = 4
+"""So many tensors are sooner changed one by one: the kernel for lists looks first where all of them lie."""
+
+
 def _together(listed: str, self: Tensors, other: Any) -> bool:
     """Change all tensors at once, by a list of tensors or by one number for all. Was that done?"""
+    if len(self) <= FEW:
+        return False
     formula = _TOGETHER.get(listed)
     if formula is None or isinstance(other, complex):
         return False

@@ -25,7 +25,7 @@ from .division import (
     rounded,
     true_divide,
 )
-from .power import check_exponent, pow, power
+from .power import cheaper, check_exponent, pow, power
 
 
 def _written(name: str, function: Any, operation_of: Any) -> None:
@@ -90,6 +90,9 @@ def _modulo_of(operation: Any) -> Any:
 
 
 def _raised(self: Tensor, exponent: Any) -> tuple:
+    cheap = cheaper(self, exponent)
+    if cheap is not None:
+        return cheap, (self,), (), ()
     check_exponent(self, exponent)
     return power, (self, exponent), (), ()
 

@@ -63,13 +63,29 @@ def _to_the_power(exponent: float) -> Any:
 
     formula.__name__ = f"power_{exponent:g}".replace("-", "minus_").replace(".", "_point_")
     formula.__doc__ = f"x to the power of {exponent:g}."
-    return pointwise(formula, label="Pow", method=False, inplace=False, namespace="special")
+    return pointwise(
+        formula,
+        label="Pow",
+        kind=PromotionKind.INT_TO_FLOAT,
+        method=False,
+        inplace=False,
+        namespace="special",
+    )
 
 
 CHEAP = {exponent: _to_the_power(exponent) for exponent in (2, 3, 0.5, 1, -1, -0.5, -2)}
 """Operations for exponents that cheaper functions compute, each of one operand."""
 for _operation in CHEAP.values():
     del NAMESPACES["special"][_operation.__name__]
+
+
+def cheaper(x: Any, exponent: Any) -> Any:
+    """The operation of one operand that computes this power, if there is one: of floats, and of integers to a float."""
+    type = exponent.__class__
+    if (type is not float and type is not int) or not isinstance(x, Tensor):
+        return None
+    whole = x._kind.dtype.category < FLOAT
+    return None if whole and type is int else CHEAP.get(exponent)
 
 
 @public(method=True)
@@ -81,13 +97,10 @@ def pow(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:
 
     Source: torch.pow
     """
-    if exponent.__class__ in (int, float):
-        cheap = CHEAP.get(exponent)
-        if cheap is not None and isinstance(input, Tensor):
-            kind = input._kind
-            if kind.dtype.category >= FLOAT:
-                return cheap(input) if out is None else cheap(input, out=out)
-        check_exponent(input, exponent)
+    cheap = cheaper(input, exponent)
+    if cheap is not None:
+        return cheap(input) if out is None else cheap(input, out=out)
+    check_exponent(input, exponent)
     return power(input, exponent) if out is None else power(input, exponent, out=out)
 
 
@@ -95,8 +108,8 @@ def pow(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:
 def __pow__(self: Tensor, other: Any) -> Tensor:
     if other.__class__ is Tensor:
         return pow(self, other)
-    cheap = CHEAP.get(other) if other.__class__ in (int, float) else None
-    if cheap is not None and self._kind.dtype.category >= FLOAT:
+    cheap = cheaper(self, other)
+    if cheap is not None:
         return cheap(self)
     operands = operands_of(self, other)
     return NotImplemented if operands is None else pow(*operands)

@@ -62,15 +62,20 @@ def change(formula: Callable, *lists: Sequence[Tensor], **numbers: Any) -> bool:
 
     They are not where the device has no kernel for them, or a gradient is wanted: then each is to be changed by itself.
     """
-    first = lists[0][0]._kind
-    if not all(is_plain(x, first) for xs in lists for x in xs):
-        return False
-    if any(x.shape != y.shape for xs in lists[1:] for x, y in zip(lists[0], xs)):
-        return False
+    first, recording, arrays = lists[0][0]._kind, mode.recording, []
+    for xs in lists:
+        for x in xs:
+            if x._kind is not first or (recording and x._node is not None):
+                return False
+            arrays.append(x._array)
+    count = len(lists[0])
+    shapes = [array.shape for array in arrays[:count]]
+    for i in range(count, len(arrays)):
+        if arrays[i].shape != shapes[i % count]:
+            return False
     found = kernel(formula, first, len(lists), tuple(numbers))
     if found is None:
         return False
-    arrays = [x._array for xs in lists for x in xs]
-    found(*arrays, *(number_of(x, len(lists[0])) for x in numbers.values()))
+    found(*arrays, *[number_of(x, count) for x in numbers.values()])
     count_writes(lists[0])
     return True

@@ -156,7 +156,7 @@ def to(
     """
     plain = not (dtype or device or copy or memory_format)
     if plain and len(args) == 1 and args[0].__class__ is _dtype:  # the usual call
-        return self if args[0] is self._kind.dtype else _in_dtype(self, args[0])
+        return self if args[0] is self._kind.dtype else in_dtype(self, args[0])
     if plain and args in _ON_CPU and self._kind.device is CPU:
         return self
     if args:
@@ -168,7 +168,7 @@ def to(
     return converted(self, dtype, device, non_blocking, copy, memory_format)
 
 
-def _in_dtype(x: Tensor, target: _dtype) -> Tensor:
+def in_dtype(x: Tensor, target: _dtype) -> Tensor:
     """The values in another dtype: straight through the kernel where nothing is recorded."""
     if x._node is None or not mode.recording:
         array = _by_kernel(x._array, target.numpy, None)
@@ -292,7 +292,7 @@ def _conversion(name: str, target: Any) -> None:
         if memory_format is not None:
             check_memory_format(name, memory_format, self._array.ndim)
             return converted(self, target, memory_format=memory_format)
-        return self if self._kind.dtype is target else _in_dtype(self, target)
+        return self if self._kind.dtype is target else in_dtype(self, target)
 
     convert.__name__ = convert.__qualname__ = name
     convert.__doc__ = f"The values as {target}.\n\n    Source: torch.Tensor.{name}\n    "

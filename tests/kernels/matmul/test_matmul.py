@@ -287,13 +287,13 @@ def test_left_panels_of_any_size():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("m", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("m", [1, 2, 3, 4, 5, 7, 8, 13, 17])
 def test_few_rows_and_columns_in_memory(dtype, m):
     """Around the edges of vectors and of columns at once, with a bias and added; nan beside the operands stays there."""
     from flambeau.kernels.matmul.matmul import multiplied
 
     rng = np.random.default_rng(m)
-    for k in (2, 16, 31, 33, 70):
+    for k in (2, 16, 31, 33, 70, 150):
         for n in (2, 4, 65, 131):
             xs = np.full((m, k + 3), np.nan, dtype)
             ys = np.full((n, k + 5), np.nan, dtype)

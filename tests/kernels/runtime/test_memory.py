@@ -50,7 +50,8 @@ def test_empty_is_numpys_empty(shape, dtype):
 
 
 @pytest.mark.parametrize(
-    ("shape", "dtype"), [(np.int64(3), F4), ([2, 2], F4), ((np.int64(2),), F4), ((2,), np.dtype(object))]
+    ("shape", "dtype"),
+    [(np.int64(3), F4), ([2, 2], F4), ((np.int64(2),), F4), ((2,), np.dtype(object))],
 )
 def test_what_it_does_not_know_is_numpys_to_make(shape, dtype):
     assert memory.empty(shape, dtype).shape == np.empty(shape, dtype).shape
