@@ -112,4 +112,4 @@ def _told(
     weight = count * n * n * -(-k // lanes) // 2
     job = Job(rows=count * strips, length=1, weight=weight, divisible=False)
     steps = [step // dtype.itemsize for step in (*a, *x)]
-    return *job, *Numbers(n, k, strips, *steps, int(unitriangular))
+    return *job, *Numbers._make((n, k, strips, *steps, int(unitriangular)))
