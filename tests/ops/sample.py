@@ -357,8 +357,17 @@ PROGRAMS: dict[str, Program] = {
         ),
         ((3, 3), (3, 2)),
     ),
-    "lu": (lambda a: torch.linalg.lu_factor(_spd(a))[0], ((3, 3),)),
-    "unit_lower": (lambda a: torch.linalg.lu(_spd(a))[1], ((3, 3),)),
+    "lu": (
+        lambda a: (torch.linalg.lu_factor(_spd(a))[0], *torch.linalg.lu(_spd(a))[1:]),
+        ((3, 3),),
+    ),
+    "reflections": (
+        lambda a, tau, b: (
+            torch.linalg.householder_product(a, tau),
+            torch.ormqr(a, tau, b, True, True),
+        ),
+        ((4, 3), (3,), (4, 2)),
+    ),
     "qr": (lambda a: torch.linalg.qr(a), (_distinct(4, 3) + np.eye(4, 3),)),
     "symmetric": (
         lambda a: torch.linalg.eigvalsh(a + a.mT + APART),

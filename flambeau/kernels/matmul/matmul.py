@@ -124,9 +124,10 @@ def _of_halves(x: Any, y: Any, start: Any) -> Any:
 
 
 def multiplied(x: Any, y: Any, result: Any, bias: Any = None, add: bool = False) -> Any:
-    """Write x @ y into the result, or add it: C-contiguous, with all leading dimensions; no
-    size is 0."""
-    found = plan(x.dtype, x.shape, x.strides, y.shape, y.strides)
+    """Write x @ y into the result, or add it: with all leading dimensions; no size is 0. It is C-contiguous, or
+    a matrix whose rows lie further apart."""
+    apart = 0 if result.flags.c_contiguous else result.strides[0]
+    found = plan(x.dtype, x.shape, x.strides, y.shape, y.strides, apart)
     assert found is not None
     return run(found, x, y, result, bias, add)
 
@@ -190,9 +191,13 @@ def packed(found: Plan, y: Any) -> Any:
 @lru_cache(4096)
 def plan(
     dtype: Any, x_shape: tuple[int, ...], x_strides: tuple[int, ...],
-    y_shape: tuple[int, ...], y_strides: tuple[int, ...],
+    y_shape: tuple[int, ...], y_strides: tuple[int, ...], apart: int = 0,
 ) -> Plan | None:  # fmt: skip
-    """How stacks of such shapes and strides are multiplied; None if they are not."""
+    """How stacks of such shapes and strides are multiplied; None if they are not.
+
+    Args:
+        apart: Bytes from row to row of the result, where it is not contiguous.
+    """
     element = ELEMENTS.get(dtype)
     if element is None or x_shape[-1] != y_shape[-2]:
         return None
@@ -204,7 +209,7 @@ def plan(
         return None
     few = 2 * n < machine().bits // 8 // item
     flat = m < FLAT and y_strides[-1] != item and one * count < 1 << 18
-    dots = x_strides[-1] == item == y_strides[-2] != y_strides[-1]
+    dots = not apart and x_strides[-1] == item == y_strides[-2] != y_strides[-1]
     dots = dots and few_rows.serves(m, k, flat)
     flat = flat and not dots
     work = 0 if few or flat else one * count
@@ -241,7 +246,7 @@ def plan(
     left_space = (-(-left_space // tile.lanes) + tile.rows) * tile.lanes
     right_space = k_block * (group if packs and not first else tile.columns)
     sizes = matmul_kernel.Sizes(
-        m=m, n=n, k=k, block=block, blocks=blocks, col_block=col_block, col_blocks=col_blocks,
+        m=m, n=n, k=k, c_across=apart // item or n, block=block, blocks=blocks, col_block=col_block, col_blocks=col_blocks,
         k_block=k_block, group=group, packs=packs and not first,
         short=not packs, a_across=a_across, a_along=a_along,
         b_across=right[0], b_along=right[1], b_panel=right[2], space=left_space + right_space,

@@ -166,12 +166,11 @@ def deliver(code: Code, shape: Shape, parts: list[list[Value]]) -> None:
         ]
         with code.when(adds):
             for i, (row, to) in enumerate(zip(sums, places)):
-                there = None if masks is None else code.splat(rows > i)
                 for v, (total, at) in enumerate(zip(row, to)):
-                    old = (
-                        code.load(at, type) if there is None
-                        else code.masked_load(at, type, masks[v] & there)
-                    )  # fmt: skip
+                    if masks is None:
+                        old = code.load(at, type)
+                    else:
+                        old = code.masked_load(at, type, masks[v] & code.splat(rows > i))
                     code.store(code.load(total, type) + old, total)
         with code.when(biased):
             shift(masks)

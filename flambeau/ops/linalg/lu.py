@@ -263,11 +263,11 @@ def lu_factor(A: Tensor, *, pivot: bool = True) -> LUFactor:  # type: ignore[val
 
 def _triangles(lu: Tensor) -> tuple[Tensor, Tensor]:
     k = min(lu.shape[-2:])
-    return lower_(lu[..., :, :k]), lu[..., :k, :].triu()
+    return unit_lower_(lu[..., :, :k]), lu[..., :k, :].triu()
 
 
 @operation(label="Tril", linear=False)
-def lower_(x: Any) -> Any:
+def unit_lower_(x: Any) -> Any:
     """The lower triangle with ones on its diagonal."""
     made = np.tril(x, -1)
     places = np.arange(x.shape[-1])
@@ -275,7 +275,7 @@ def lower_(x: Any) -> Any:
     return made
 
 
-@lower_.gradient
+@unit_lower_.gradient
 def _(g: Tensor) -> Tensor:
     return g.tril(-1)
 

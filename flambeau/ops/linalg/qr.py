@@ -210,13 +210,13 @@ _multiplied = kernels.Native("lapack.reflecting", "product", _product)
 
 
 @operation(operands="a tau x", label="Ormqr")
-def reflect_(a: Any, tau: Any, x: Any, forwards: bool) -> Any:
+def ormqr_(a: Any, tau: Any, x: Any, forwards: bool) -> Any:
     """x multiplied by the reflections I - tau_i v_i v_i^H, the last (or the first) one first."""
     return _reflected(a, tau, x, forwards)
 
 
 @operation(operands="a tau", label="LinalgHouseholderProduct")
-def product_(a: Any, tau: Any) -> Any:
+def householder_(a: Any, tau: Any) -> Any:
     """The first columns of the product of reflections."""
     return _multiplied(a, tau)
 
@@ -244,14 +244,14 @@ def _reflect_back(
     return cat(to_vectors, -1).tril(-1), cat(to_factors, -1), g
 
 
-@reflect_.gradient
+@ormqr_.gradient
 def _(g: Tensor, a: Tensor, tau: Tensor, x: Tensor, forwards: bool, needs: tuple) -> tuple:
     if needs[0] or needs[1]:
         return _reflect_back(g, a, tau, x, forwards)
-    return None, None, reflect_(a, conjugated(tau), g, not forwards)
+    return None, None, ormqr_(a, conjugated(tau), g, not forwards)
 
 
-@product_.gradient
+@householder_.gradient
 def _(g: Tensor, a: Tensor, tau: Tensor) -> tuple:
     return _reflect_back(g, a, tau, _start(a), False)[:2]
 
@@ -281,7 +281,7 @@ def householder_product(A: Tensor, tau: Tensor) -> Tensor:
     """
     _check_reflections("torch.linalg.householder_product", A, tau)
     implemented("orgqr_cpu", A)
-    return product_(A, tau)
+    return householder_(A, tau)
 
 
 @public("ormqr", method=True, out=True, tensors="input tau other")
@@ -326,4 +326,4 @@ def ormqr(
     if not left:
         return ormqr(input, tau, other.mH, True, not transpose).mH
     factors = conjugated(tau) if transpose else tau
-    return reflect_(input, factors, other, bool(transpose))
+    return ormqr_(input, factors, other, bool(transpose))
