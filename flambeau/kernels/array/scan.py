@@ -21,7 +21,7 @@ from ..runtime import memory
 from ..runtime.entry import Body, Job, kernel
 from ..runtime.process import enabled, machine
 from .copy import in_order
-from .half import HALF
+from .half import FLOAT32, HALF, as_type
 
 SMALL = 256
 """Elements up to which NumPy takes less time."""
@@ -52,8 +52,8 @@ def running_product(x: Any, dim: int, narrow: bool = False) -> Any:
 def running_extreme(x: Any, dim: int, largest: bool) -> tuple[Any, Any]:
     """The largest (or smallest) value so far, and the last place where it stood; nan wins."""
     if _is_half(x):
-        values, index = running_extreme(x.astype(np.float32), dim, largest)
-        return values.astype(x.dtype), index
+        values, index = running_extreme(as_type(x, FLOAT32), dim, largest)
+        return as_type(values, x.dtype), index
     if not _native(x):
         return _extreme_by_numpy(x, dim, largest)
     values, index = memory.empty(x.shape, x.dtype), memory.empty(x.shape, memory.INT64)
@@ -64,7 +64,7 @@ def running_extreme(x: Any, dim: int, largest: bool) -> tuple[Any, Any]:
 def running_logsumexp(x: Any, dim: int) -> Any:
     """log of running sums of exp, without overflow."""
     if _is_half(x):
-        return running_logsumexp(x.astype(np.float32), dim).astype(x.dtype)
+        return as_type(running_logsumexp(as_type(x, FLOAT32), dim), x.dtype)
     if not _native(x) or x.dtype.kind != "f":
         return _logsumexp_by_numpy(x, dim)
     blocks, length, breadth = sizes_of(x.shape, dim)
@@ -97,7 +97,7 @@ def sizes_of(shape: tuple[int, ...], dim: int) -> tuple[int, int, int]:
 
 def _accumulated(x: Any, dim: int, how: str, by: Any, narrow: bool) -> Any:
     if _is_half(x):
-        return _accumulated(x.astype(np.float32), dim, how, by, narrow).astype(x.dtype)
+        return as_type(_accumulated(as_type(x, FLOAT32), dim, how, by, narrow), x.dtype)
     result = x.dtype if narrow or x.dtype.kind in "fcVW" else np.dtype(np.int64)
     if not _native(x):
         wide = np.complex128 if x.dtype.kind in "cW" else np.float64
@@ -165,7 +165,7 @@ def _extreme_by_numpy(x: Any, dim: int, largest: bool) -> tuple[Any, Any]:
 
 
 def _logsumexp_by_numpy(x: Any, dim: int) -> Any:
-    wide = x if x.dtype.itemsize > 2 else x.astype(np.float32)
+    wide = x if x.dtype.itemsize > 2 else as_type(x, FLOAT32)
     with np.errstate(all="ignore"):
         found = np.logaddexp.accumulate(wide, dim)
     return np.ascontiguousarray(found.astype(x.dtype, copy=False))
