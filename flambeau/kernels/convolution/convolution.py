@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..array.copy import in_order
-from ..array.half import HALF, widened
+from ..array.half import HALF, as_type, widened
 from ..matmul.matmul import ELEMENTS
 from ..runtime import memory
 from . import columns, half, half_gradient, winograd
@@ -113,7 +113,7 @@ def _of_half(function: Callable, arrays: tuple[Any, ...], *rest: Any) -> Any:
     if wide is None or not usable(*wide):
         return NotImplemented
     found = function(*wide, *rest)
-    return found if found is NotImplemented else found.astype(arrays[0].dtype)
+    return found if found is NotImplemented else as_type(found, arrays[0].dtype)
 
 
 @lru_cache(1024)

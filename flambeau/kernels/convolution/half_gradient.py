@@ -105,10 +105,12 @@ class ByTile:
     def phases(self) -> dict[tuple[int, ...], tuple[tuple[int, ...], ...]]:
         """For each phase that a tap has: where in the planes its images begin, with which of the image's places, and how
         many there are."""
-        found = {}
+        found: dict[tuple[int, ...], tuple[tuple[int, ...], ...]] = {}
         for phase in itertools.product(*map(range, self.stride)):
             if any(self._phase(tap) == phase for tap in self.taps):
-                begin, source, count = [], [], []
+                begin: list[int] = []
+                source: list[int] = []
+                count: list[int] = []
                 for i, (p, b, s) in enumerate(zip(phase, self.before, self.stride)):
                     first = max(0, -((p - b) // s))
                     begin.append(first)

@@ -136,7 +136,7 @@ def _power_of_two(n: Value, f: Format) -> Value:
 def scaled(x: Value, shifted: Value, f: Format, by: int = 0) -> Value:
     """x 2^(n + by), rounded once and infinite where it is too large; n is `shifted` less the magic number."""
     if x.type in _SCALE and machine().bits == 512:
-        return _scaled_at_once(x, shifted - (f.magic - by))
+        return scaled_at_once(x, shifted - (f.magic - by))
     n = shifted.bits() - (x.like(f.magic).bits() - by)
     half = n >> 1  # in two steps, of which the first is exact
     return x * _power_of_two(half, f) * _power_of_two(n - half, f)
@@ -146,7 +146,7 @@ _SCALE = {"<16 x float>": ("ps", "i16"), "<8 x double>": ("pd", "i8")}
 """Vectors that AVX-512 has an instruction for. Processors without it meet them too: eight float32 as float64."""
 
 
-def _scaled_at_once(x: Value, n: Value) -> Value:
+def scaled_at_once(x: Value, n: Value) -> Value:
     """x 2^n for a whole number n, by AVX-512's instruction."""
     suffix, mask = _SCALE[x.type]
     name = x.code.declare(

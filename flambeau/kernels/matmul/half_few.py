@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..elementary.half import rounded, widened
 from ..llvm import Value, across_lanes, quotient, remainder, smaller
-from ..loops.element import packed, unpacked
 from ..runtime.entry import Body, Job, kernel
 from ..runtime.process import machine
 from .half_pack import line
@@ -156,7 +156,7 @@ class _Few:
 
     def load(self, place: Value, count: Value | None = None) -> Value:
         """Numbers that lie side by side; zeros after so many."""
-        return unpacked(line(self.code, place, self.code.lanes, count), self.element)
+        return widened(line(self.code, place, self.code.lanes, count), self.element)
 
     def put(self, value: Value, row: Value, column: Value, c: Value, start: Value) -> None:
         """Store one number, the first lane."""
@@ -164,9 +164,9 @@ class _Few:
         place = code.slot(self.type, value)
         with code.when(n.started.differs(0)):
             at = start.byte((row * n.start_row + column * n.start_column) * ITEM)
-            more = unpacked(code.load(at, "i16"), self.element)
+            more = widened(code.load(at, "i16"), self.element)
             code.store(value + code.splat(more), place)
-        made = packed(code.load(place, self.type), self.element).lane()
+        made = rounded(code.load(place, self.type), self.element).lane()
         code.store(made, c.byte((row * n.row + column * n.column) * ITEM))
 
 
@@ -236,7 +236,7 @@ class _Lines(_Few):
             factors = []
             for row in rows:
                 number = code.load(a.byte(row * n.left + k * ITEM), "i16")
-                factors.append(code.splat(unpacked(number, self.element)))
+                factors.append(code.splat(widened(number, self.element)))
             source = b.byte(k * n.right + first * ITEM)
             for v in across:
                 values = self.load(source.byte(v * lanes * ITEM), counts[v])
@@ -270,7 +270,7 @@ class _Lines(_Few):
                 with code.when(n.started.differs(0)):
                     at = start.byte((row * n.start_row + column) * ITEM)
                     code.store(code.load(total, self.type) + self.load(at), total)
-                made = packed(code.load(total, self.type), self.element)
+                made = rounded(code.load(total, self.type), self.element)
                 code.store(made, c.byte((row * n.row + column) * ITEM))
             with apart:
                 one_by_one()
