@@ -142,10 +142,11 @@ def product(x: Any, y: Any) -> Any:
         made[:, :k] = x.view(UINT8) if x.flags.c_contiguous else x.astype(x.dtype).view(UINT8)
         x = made
     sums, zeros = _none(n), _none(m)
-    if signed and not tiled:  # a byte and 128 more has no sign
-        x ^= 128
-        x[:, k:] = 0
-        sums, zeros = y.sum(0, dtype=INT32), np.full(m, 128, INT32)
+    if not tiled:
+        sums = y.sum(0, dtype=INT32)
+        if signed:  # a byte and 128 more has no sign
+            x ^= 128
+            zeros = np.full(m, 128, INT32)
     result = memory.empty((m, n), INT32)
     function, told = _plan("i32", signed, m, n, width, False)
     function(x, zeros, zeros, panels_of(y), sums, sums, sums, result, *told)
