@@ -89,17 +89,13 @@ def padded(k: int) -> int:
 def quantized_rows(x: Any) -> tuple[Any, Any, Any]:
     """Rows of float32 as unsigned bytes, with what a step of each row is and which byte stands for 0."""
     rows, k = x.shape
-    width = padded(k)
     if enabled() and x.__class__ is np.ndarray and rows:
-        from .int8_kernel import RowNumbers, quantizing
-
+        function, width, told = _quantizing(rows, k)
         made = memory.empty((rows, width), UINT8)
         scales, zeros = memory.empty((rows,), FLOAT32), memory.empty((rows,), INT32)
-        job = Job(rows=rows, length=1, weight=2 * rows * width, divisible=False)
-        quantizing()(
-            np.ascontiguousarray(x), made, scales, zeros, *job, *RowNumbers(k=k, padded=width)
-        )
+        function(np.ascontiguousarray(x), made, scales, zeros, *told)
         return made, scales, zeros
+    width = padded(k)
     low = x.min(1, initial=0, keepdims=True)
     span = x.max(1, initial=0, keepdims=True) - low
     step = np.maximum(span / np.float32(255), np.finfo(np.float32).tiny)
@@ -112,6 +108,16 @@ def quantized_rows(x: Any) -> tuple[Any, Any, Any]:
     levels = np.rint(np.where(finite, x, 0) * np.where(finite, inverse, 1)) + zero
     made[:, :k] = np.clip(levels, 0, 255)
     return made, np.where(finite, step, np.float32(np.nan))[:, 0], zero[:, 0].astype(np.int32)
+
+
+@lru_cache(1024)
+def _quantizing(rows: int, k: int) -> tuple[Any, int, tuple[int, ...]]:
+    """The kernel, bytes of a quantised row, and what the kernel is told."""
+    from .int8_kernel import RowNumbers, quantizing
+
+    width = padded(k)
+    job = Job(rows=rows, length=1, weight=2 * rows * width, divisible=False)
+    return quantizing(), width, tuple(map(int, (*job, *RowNumbers(k=k, padded=width))))
 
 
 def linear(x: Any, packed: Packed, bias: Any) -> Any:
