@@ -7,7 +7,7 @@ instruction for fours of bytes, or pairs of wider numbers.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from . import amx
 INT8, UINT8, INT32, FLOAT32 = map(np.dtype, ("int8", "uint8", "int32", "float32"))
 TALL, WIDE = 64, 512
 """Rows and columns of a row of the job, about."""
+RAISED = np.uint8(128)
 LEAST_ROWS = 3
 """Rows for which tiles are worth while: fewer leave most of a tile empty."""
 NEAR, TALLEST, ITEMS = 1 << 20, 512, 8
@@ -89,17 +90,13 @@ def padded(k: int) -> int:
 def quantized_rows(x: Any) -> tuple[Any, Any, Any]:
     """Rows of float32 as unsigned bytes, with what a step of each row is and which byte stands for 0."""
     rows, k = x.shape
-    width = padded(k)
     if enabled() and x.__class__ is np.ndarray and rows:
-        from .int8_kernel import RowNumbers, quantizing
-
+        function, width, told = _quantizing(rows, k)
         made = memory.empty((rows, width), UINT8)
         scales, zeros = memory.empty((rows,), FLOAT32), memory.empty((rows,), INT32)
-        job = Job(rows=rows, length=1, weight=2 * rows * width, divisible=False)
-        quantizing()(
-            np.ascontiguousarray(x), made, scales, zeros, *job, *RowNumbers(k=k, padded=width)
-        )
+        function(np.ascontiguousarray(x), made, scales, zeros, *told)
         return made, scales, zeros
+    width = padded(k)
     low = x.min(1, initial=0, keepdims=True)
     span = x.max(1, initial=0, keepdims=True) - low
     step = np.maximum(span / np.float32(255), np.finfo(np.float32).tiny)
@@ -112,6 +109,16 @@ def quantized_rows(x: Any) -> tuple[Any, Any, Any]:
     levels = np.rint(np.where(finite, x, 0) * np.where(finite, inverse, 1)) + zero
     made[:, :k] = np.clip(levels, 0, 255)
     return made, np.where(finite, step, np.float32(np.nan))[:, 0], zero[:, 0].astype(np.int32)
+
+
+@lru_cache(1024)
+def _quantizing(rows: int, k: int) -> tuple[Any, int, tuple[int, ...]]:
+    """The kernel, bytes of a quantised row, and what the kernel is told."""
+    from .int8_kernel import RowNumbers, quantizing
+
+    width = padded(k)
+    job = Job(rows=rows, length=1, weight=2 * rows * width, divisible=False)
+    return quantizing(), width, tuple(map(int, (*job, *RowNumbers(k=k, padded=width))))
 
 
 def linear(x: Any, packed: Packed, bias: Any) -> Any:
@@ -128,33 +135,58 @@ def linear(x: Any, packed: Packed, bias: Any) -> Any:
     return y
 
 
+class Plan(NamedTuple):
+    """What a product of bytes of some layouts needs to know.
+
+    Attributes:
+        shape: The result's.
+        copied: Bytes of a row of the left operand's copy; None where it is read as it lies.
+        raised: Is 128 added to the left operand's bytes, so that they have no sign?
+        sums, zeros: What an offset of the left operand's bytes takes from each sum; None for sums of the right one.
+        multiply, told: The kernel, and what it is told.
+    """
+
+    shape: tuple[int, int]
+    copied: int | None
+    raised: bool
+    sums: Any
+    zeros: Any
+    multiply: Any
+    told: tuple[Any, ...]
+
+
 def product(x: Any, y: Any) -> Any:
     """x @ y for matrices of bytes, the left one's with or without a sign, as int32; NotImplemented without kernels."""
     if not (enabled() and x.__class__ is np.ndarray and y.__class__ is np.ndarray):
         return NotImplemented
-    (m, k), n = x.shape, y.shape[1]
-    if not (m and n and k):
-        return np.zeros((m, n), INT32)
-    signed, width = x.dtype is INT8, padded(k)
-    tiled = m >= LEAST_ROWS and amx.available("int8")
-    if width != k or not x.flags.c_contiguous or (signed and not tiled):
-        made = np.zeros((m, width), UINT8)
-        made[:, :k] = x.view(UINT8) if x.flags.c_contiguous else x.astype(x.dtype).view(UINT8)
+    plan = _product_plan(x.dtype is INT8, x.flags.c_contiguous, x.shape, y.shape[1])
+    if plan is None:
+        return np.zeros((len(x), y.shape[1]), INT32)
+    if plan.copied is not None:
+        made = np.zeros((len(x), plan.copied), x.dtype)
+        made[:, : x.shape[1]] = x
         x = made
-    sums, zeros = _none(n), _none(m)
-    if signed and not tiled:  # a byte and 128 more has no sign
-        x ^= 128
-        x[:, k:] = 0
-        sums, zeros = y.sum(0, dtype=INT32), np.full(m, 128, INT32)
-    result = memory.empty((m, n), INT32)
-    function, told = _plan("i32", signed, m, n, width, False)
-    function(x, zeros, zeros, panels_of(y), sums, sums, sums, result, *told)
+    if plan.raised:
+        x = x.view(UINT8) ^ RAISED
+    sums = y.sum(0, dtype=INT32) if plan.sums is None else plan.sums
+    result = memory.empty(plan.shape, INT32)
+    plan.multiply(x, plan.zeros, plan.zeros, panels_of(y), sums, sums, sums, result, *plan.told)
     return result
 
 
-@lru_cache(256)
-def _none(count: int) -> Any:
-    return np.zeros(count, INT32)
+@lru_cache(1024)
+def _product_plan(signed: bool, lies: bool, shape: tuple[int, int], n: int) -> Plan | None:
+    """For left operands of such a shape, which lie one row behind the other or not; None where there is nothing to do."""
+    m, k = shape
+    if not (m and n and k):
+        return None
+    width, tiled = padded(k), m >= LEAST_ROWS and amx.available("int8")
+    raised = signed and not tiled
+    zeros = np.full(m, 128 if raised else 0, INT32)
+    function, told = _plan("i32", signed, m, n, width, False)
+    sums = np.zeros(n, INT32) if tiled else None
+    copied = None if lies and width == k else width
+    return Plan((m, n), copied, raised, sums, zeros, function, told)
 
 
 @lru_cache(1024)

@@ -12,11 +12,13 @@ from functools import cache
 from typing import NamedTuple
 
 from ..llvm import Value, quotient, remainder, smaller
-from ..llvm.processor import is_x86
+from ..llvm.processor import is_arm, is_x86
 from ..runtime.entry import Body, kernel
 from ..runtime.process import machine
 from .microkernel import within
 
+LOWERED = 0x80808080 - (1 << 32)
+"""What lowers four bytes by 128, so that they get a sign."""
 FOUR = 4
 """Bytes in a lane."""
 
@@ -48,20 +50,33 @@ class RowNumbers(NamedTuple):
     padded: int
 
 
-def has_fours() -> bool:
-    """Has the processor an instruction for products of fours of bytes?"""
-    features = machine().features
-    if machine().bits == 512:
-        return bool(features.get("avx512vnni"))
-    return machine().bits == 256 and bool(features.get("avxvnni") or features.get("avx512vnni"))
+def fours() -> str:
+    """The processor's instruction for products of fours of bytes, by the name that LLVM has for it; empty without one."""
+    features, bits = machine().features, machine().bits
+    if is_arm():
+        names = {"i8mm": "usdot", "dotprod": "sdot"}
+        found = next((names[x] for x in names if features.get(x)), "")
+        return found and f"llvm.aarch64.neon.{found}.v4i32.v16i8"
+    if bits == 512 and features.get("avx512vnni"):
+        return "llvm.x86.avx512.vpdpbusd.512"
+    if bits == 256 and (features.get("avxvnni") or features.get("avx512vnni")):
+        return "llvm.x86.avx512.vpdpbusd.256"
+    return ""
+
+
+def shifts() -> bool:
+    """Does the instruction want signed bytes on the left too? Those without a sign are taken less 128 then."""
+    return ".sdot." in fours()
 
 
 def multiply_add(code: Body, total: Value, left: Value, right: Value) -> Value:
-    """total + the sums of four products in each lane, of unsigned bytes and signed ones."""
-    if has_fours():
-        bits = machine().bits
-        name = code.declare(total.type, f"llvm.x86.avx512.vpdpbusd.{bits}", *[total.type] * 3)
-        listed = ", ".join(f"{x.type} {x.name}" for x in (total, left, right))
+    """total + the sums of four products in each lane, of unsigned bytes (less 128, if it shifts) and signed ones."""
+    name = fours()
+    if name:
+        type = "<16 x i8>" if is_arm() else total.type
+        given = [total, left.cast_to(type), right.cast_to(type)]
+        code.declare(total.type, name, *(x.type for x in given))
+        listed = ", ".join(f"{x.type} {x.name}" for x in given)
         return code.emit(f"call {total.type} @{name}({listed})", total.type)
     pairs = f"<{2 * code.lanes} x i16>"
     wide = right.cast_to(pairs)
@@ -134,17 +149,25 @@ def _tile(code: Body, tile: Tile, result: str, i: Value, bottom: Value, j: Value
         columns = [code.load(code.at(panel, "i32", k * lanes), type) for panel in panels]
         for start, line in zip(starts, totals):
             four = code.splat(code.load(code.at(start, "i32", k), "i32"))
+            if shifts():
+                four = four ^ LOWERED
             for column, total in zip(columns, line):
                 code.store(multiply_add(code, code.load(total, type), four, column), total)
     for row, line in zip(heights, totals):
-        deliver(code, result, [code.load(total, type) for total in line], row, j)
+        lowered = 128 if shifts() else 0
+        deliver(code, result, [code.load(total, type) for total in line], row, j, lowered)
 
 
-def deliver(code: Body, result: str, totals: list[Value], row: Value, j: Value) -> None:
-    """The sums of a row, in vectors from column j on, to their place in the result; see `multiplying`."""
+def deliver(
+    code: Body, result: str, totals: list[Value], row: Value, j: Value, lowered: int = 0
+) -> None:
+    """The sums of a row, in vectors from column j on, to their place in the result; see `multiplying`.
+
+    lowered: What its bytes were taken less.
+    """
     lanes, type, n = code.lanes, code.vector("i32"), code.n
     numbers = code.vector("float")
-    offset = code.splat(code.get(code.p["zeros"], "i32", row))
+    offset = code.splat(code.get(code.p["zeros"], "i32", row) - lowered)
     scale = code.splat(code.get(code.p["scales"], "float", row)) if result == "float" else None
     for v, total in enumerate(totals):
         at = j + v * lanes

@@ -16,6 +16,7 @@ from functools import cache
 from typing import NamedTuple
 
 from ..llvm import Value, across_lanes, quotient, smaller
+from ..llvm.processor import is_x86
 from ..runtime.entry import Body, kernel
 from ..runtime.process import machine
 from .int4_pack import BLOCK, HALF, MIDDLE
@@ -153,8 +154,19 @@ def _numbers(code: Body, part: _Part, k: Value) -> list[Value]:
         place = code.p["w"].byte(((part.begin * code.n.k + k * part.width) >> 1) + at)
         count = (part.width >> 1) - at if part.last else None
         numbers = line(code, place, code.lanes, count).widen("i32")
-        made += [((half - MIDDLE).convert("float")) for half in (numbers & 15, numbers.down(4))]
+        made += [_number(code, half) for half in (numbers, numbers.down(4))]
     return made
+
+
+def _number(code: Body, half: Value) -> Value:
+    """Four lower bits less the middle, as a float: looked up where a vector holds all sixteen."""
+    if not (is_x86() and code.lanes == 16):
+        return ((half & 15) - MIDDLE).convert("float")
+    type = code.vector("float")
+    table = code.iota("i32").convert("float") - float(MIDDLE)
+    name = code.declare(type, "llvm.x86.avx512.permvar.sf.512", type, half.type)
+    listed = f"{type} {table.name}, {half.type} {half.name}"
+    return code.emit(f"call {type} @{name}({listed})", type)
 
 
 def _in_order(code: Body, part: _Part, halves: list[Value]) -> list[tuple[Value, Value]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ from ...core.dtype import bfloat16, float16, float32, int8, int32, uint8
 from ...core.kind import kind_of
 from ...core.tensor import Tensor, wrap
 from ...dispatch.registry import public
+from ...kernels import enabled
+from ...kernels.loops.convert import converted
 from ...kernels.matmul import int4_pack, weight_only
-from ..tensor.convert import in_dtype
 from .matmul import linear
 
 _FLOATS = (float32, bfloat16, float16)
@@ -24,9 +26,51 @@ def _check(name: str, holds: bool, expected: str) -> None:
         raise RuntimeError(f"{name}_cpu : expect {expected}")
 
 
-def _check_rows(name: str, input: Tensor) -> None:
-    _check(name, input.dtype in _FLOATS, "A to be either 32-bit or 16-bit float tensor.")
-    _check(name, input.ndim == 2, "A to be 2D tensor.")
+def _facts(x: Tensor) -> tuple[Any, tuple[int, ...]]:
+    return x._kind.dtype, x._array.shape
+
+
+def _check_rows(name: str, dtype: Any, shape: tuple[int, ...]) -> None:
+    _check(name, dtype in _FLOATS, "A to be either 32-bit or 16-bit float tensor.")
+    _check(name, len(shape) == 2, "A to be 2D tensor.")
+
+
+@lru_cache(1024)
+def _fits_int8(
+    dtype: Any, shape: tuple[int, ...], w_dtype: Any, w_shape: tuple[int, ...], s_dtype: Any,
+    s_shape: tuple[int, ...],
+) -> None:  # fmt: skip
+    """Raises where the operands of `_weight_int8pack_mm` do not fit; what fits is remembered."""
+    name = "_weight_int8pack_mm"
+    _check_rows(name, dtype, shape)
+    _check(name, w_dtype is int8, "B to be int8 tensor.")
+    _check(name, len(w_shape) == 2 and w_shape[1] == shape[1], f"B.size(1) == {shape[1]}")
+    n = w_shape[0]
+    _check(name, s_shape == (n,), f"scales to be 1d tensor with size {n}")
+    if s_dtype is not dtype:
+        raise RuntimeError(f"expected scalar type {dtype.legacy} but found {s_dtype.legacy}")
+
+
+@lru_cache(1024)
+def _fits_int4(
+    dtype: Any, shape: tuple[int, ...], w_dtype: Any, w_shape: tuple[int, ...], group: int, s_dtype: Any,
+    s_shape: tuple[int, ...],
+) -> None:  # fmt: skip
+    """The same of `_weight_int4pack_mm_for_cpu`."""
+    name = "_weight_int4pack_mm"
+    _check_rows(name, dtype, shape)
+    _check(name, w_dtype is uint8, "B to be uint8 tensor.")
+    k = shape[1]
+    _check(name, len(w_shape) == 2 and w_shape[1] * 2 == k, f"B.size(1) == {k // 2}")
+    if group not in _GROUPS:
+        raise RuntimeError(f"{name}_cpu: expect qGroupSize to be 32, 64, 128 or 256, got {group}")
+    if k % group:
+        raise RuntimeError(
+            f"{name}_cpu: expect K to be divisible by qGroupSize, got K:{k}, qGroupSize:{group}"
+        )
+    size = k // group, w_shape[0], 2
+    fits = s_shape == size and s_dtype is dtype
+    _check(name, fits, f"qScaleAndZeros to be 3d tensor with sizes {list(size)}, of the dtype of A")
 
 
 @public("_weight_int8pack_mm")
@@ -52,17 +96,9 @@ def _weight_int8pack_mm(input: Tensor, mat2: Tensor, scales: Tensor) -> Tensor:
         >>> torch._weight_int8pack_mm(torch.ones(1, 2), weight, torch.tensor([1.0, 0.5]))
         tensor([[3.0000, 3.5000]])
     """
-    name = "_weight_int8pack_mm"
-    _check_rows(name, input)
-    _check(name, mat2.dtype is int8, "B to be int8 tensor.")
-    _check(name, mat2.is_contiguous(), "B to be contiguous.")
-    k, n = input.shape[1], mat2.shape[0]
-    _check(name, mat2.ndim == 2 and mat2.shape[1] == k, f"B.size(1) == {k}")
-    _check(name, tuple(scales.shape) == (n,), f"scales to be 1d tensor with size {n}")
-    if scales.dtype is not input.dtype:
-        raise RuntimeError(
-            f"expected scalar type {input.dtype.legacy} but found {scales.dtype.legacy}"
-        )
+    _fits_int8(*_facts(input), *_facts(mat2), *_facts(scales))
+    if not mat2.is_contiguous():
+        raise RuntimeError("_weight_int8pack_mm_cpu : expect B to be contiguous.")
     if not _is_plain(input, mat2, scales):
         return linear(input, (mat2.float() * scales.float()[:, None]).to(input.dtype))  # type: ignore[attr-defined]
     found = weight_only.by_int8(_wide(input), mat2._array, _wide(scales))
@@ -70,15 +106,20 @@ def _weight_int8pack_mm(input: Tensor, mat2: Tensor, scales: Tensor) -> Tensor:
 
 
 def _wide(x: Tensor) -> Any:
-    return x._array if x._kind.dtype is float32 else in_dtype(x, float32)._array
+    return _in(x._array, float32)
 
 
 def _rounded(array: Any, like: Tensor) -> Tensor:
     """A result of float32 as a tensor of the type of an operand."""
-    kind = like._kind
-    if kind.dtype is float32:
-        return wrap(array, kind)
-    return in_dtype(wrap(array, kind.with_dtype(float32)), kind.dtype)
+    return wrap(_in(array, like._kind.dtype), like._kind)
+
+
+def _in(array: Any, dtype: Any) -> Any:
+    """NumPy's array in another type."""
+    if array.dtype is dtype.numpy:
+        return array
+    found = converted(array, dtype.numpy) if enabled() else None
+    return array.astype(dtype.numpy) if found is None else found
 
 
 def _is_plain(input: Tensor, *others: Tensor) -> bool:
@@ -157,26 +198,9 @@ def _weight_int4pack_mm_for_cpu(
         >>> torch._weight_int4pack_mm_for_cpu(torch.ones(1, 32), weight, 32, scales)[0, :2]
         tensor([48., 48.])
     """
-    name = "_weight_int4pack_mm"
-    _check_rows(name, input)
-    _check(name, mat2.dtype is uint8, "B to be uint8 tensor.")
-    _check(name, mat2.is_contiguous(), "B to be contiguous.")
-    k, n = input.shape[1], mat2.shape[0]
-    _check(name, mat2.ndim == 2 and mat2.shape[1] * 2 == k, f"B.size(1) == {k // 2}")
-    if qGroupSize not in _GROUPS:
-        raise RuntimeError(
-            f"{name}_cpu: expect qGroupSize to be 32, 64, 128 or 256, got {qGroupSize}"
-        )
-    if k % qGroupSize:
-        raise RuntimeError(
-            f"{name}_cpu: expect K to be divisible by qGroupSize, got K:{k}, qGroupSize:{qGroupSize}"
-        )
-    size = k // qGroupSize, n, 2
-    _check(
-        name,
-        tuple(qScaleAndZeros.shape) == size and qScaleAndZeros.dtype is input.dtype,
-        f"qScaleAndZeros to be 3d tensor with sizes {list(size)}, of the dtype of A",
-    )
+    _fits_int4(*_facts(input), *_facts(mat2), qGroupSize, *_facts(qScaleAndZeros))
+    if not mat2.is_contiguous():
+        raise RuntimeError("_weight_int4pack_mm_cpu : expect B to be contiguous.")
     return _by_int4(input, mat2, qGroupSize, qScaleAndZeros)
 
 

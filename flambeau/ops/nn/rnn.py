@@ -324,11 +324,11 @@ def advance(x: Any, w: Any, b: Any, h: Any, c: Any, mode: str) -> tuple[Any, Any
     """One step: the next state, and the next cell (None but for an LSTM)."""
     own = linear(h, w, b)
     if mode == "GRU":
-        return _step(x, own, h, mode)[0], None
-    return _step(x, own, c, mode) if mode == "LSTM" else (CELLS[mode](x + own), None)
+        return all_gates(x, own, h, mode)[0], None
+    return all_gates(x, own, c, mode) if mode == "LSTM" else (CELLS[mode](x + own), None)
 
 
-def _step(x: Any, own: Any, state: Any, mode: str) -> tuple[Any, Any]:
+def all_gates(x: Any, own: Any, state: Any, mode: str) -> tuple[Any, Any]:
     """What an LSTM or a GRU makes of all gates: one operation where nothing has to be broadcast."""
     if x.dtype is not state.dtype or own.dtype is not state.dtype:  # `autocast` has multiplied
         x, own = x.to(state.dtype), own.to(state.dtype)

@@ -13,7 +13,7 @@ import pytest
 
 import flambeau as torch
 from flambeau import kernels
-from flambeau.kernels.matmul import amx, int8
+from flambeau.kernels.matmul import amx, int8, int8_kernel
 
 pytestmark = pytest.mark.skipif(not kernels.enabled(), reason="kernels are off")
 ROOT = Path(__file__).parents[3]
@@ -149,3 +149,95 @@ def test_tiles_give_what_other_instructions_give(processor: str) -> None:
         for more in ({}, {"FLAMBEAU_CPU": processor})
     ]  # fmt: skip
     assert run[0] == run[1]
+
+
+@pytest.fixture
+def planned_anew():
+    """Kernels and plans are made in the test, and forgotten after it."""
+    made = int8._plan, int8._packing, int8_kernel.multiplying
+    for function in made:
+        function.cache_clear()
+    yield
+    for function in made:
+        function.cache_clear()
+
+
+@pytest.mark.usefixtures("planned_anew")
+def test_an_instruction_of_signed_bytes_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it computes is put together here of what this processor has."""
+    right = int8_kernel.multiply_add
+
+    def signed(code, total, left, y):
+        made = right(code, total, left ^ int8_kernel.LOWERED, y)
+        return made - right(code, total.like(0), left.like(int8_kernel.LOWERED), y)
+
+    monkeypatch.setattr(int8_kernel, "multiply_add", signed)
+    monkeypatch.setattr(int8_kernel, "shifts", lambda: True)
+    monkeypatch.setattr(amx, "available", lambda kind: False)
+    for dtype in (np.int8, np.uint8):
+        for m, k, n in ((1, 5, 17), (3, 64, 33), (20, 70, 100)):
+            x, y = numbers(m, k, dtype=dtype), numbers(k, n)
+            got = int8.product(x, y)
+            assert np.array_equal(got, x.astype(np.int64) @ y.astype(np.int64))
+    x = np.random.default_rng(0).normal(size=(5, 70)).astype(np.float32)
+    weight = numbers(33, 70)
+    got = int8.linear(x, int8.Packed(weight, np.float32(0.01)), None)
+    levels, step, zero = quantised(x)
+    want = (levels - zero[:, None]) * step[:, None] @ (weight * 0.01).T
+    assert abs(got - want).max() < 1e-5 * abs(want).max()
+
+
+def on_arm(*features: str) -> str:
+    """The text of the product for an aarch64 with such features."""
+    from flambeau.kernels.runtime.process import machine
+    from tests.kernels import test_neon
+
+    class Written(Exception):
+        pass
+
+    def address(text: str) -> int:
+        raise Written(text)
+
+    test_neon.pretend()
+    made = machine()
+    made.features = dict.fromkeys(features, True)
+    made.address = address
+    try:
+        int8_kernel.multiplying(int8_kernel.Tile(2, 4), "i32")
+    except Written as written:
+        return str(written)
+    raise AssertionError("nothing was written")
+
+
+COMPILED = """
+import sys
+import llvmlite.binding as llvm
+from tests.kernels import test_neon
+from tests.kernels.matmul.test_int8 import on_arm
+text = on_arm(*sys.argv[2:])
+module = llvm.parse_assembly(text)
+module.verify()
+module.triple = test_neon.TRIPLE
+print(test_neon.target(sys.argv[1]).emit_assembly(module))
+"""
+
+
+@pytest.mark.parametrize(
+    ("processor", "features", "instruction"),
+    [
+        ("neoverse-v1", ("i8mm", "dotprod"), "usdot"),
+        ("neoverse-n1", ("dotprod",), "sdot"),
+        ("generic", (), "smlal"),
+    ],
+)
+def test_instructions_of_neon(processor: str, features: tuple[str, ...], instruction: str) -> None:
+    from tests.kernels import test_neon
+
+    if why := test_neon.reason_to_skip():
+        pytest.skip(why)
+    run = subprocess.run(
+        [sys.executable, "-c", COMPILED, processor, *features], cwd=ROOT, check=True,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    found = {line.split()[0] for line in run.stdout.splitlines() if line.startswith("\t")}
+    assert any(name.startswith(instruction) for name in found), sorted(found)
