@@ -240,8 +240,8 @@ def _backward(
     if not backwards:
         return _walk_back(mode, *facts)
     given = None if given is None else given[::-1]
-    walked = [v[::-1] for v in (gates, x, states, cells)]
-    slopes, others, *first = _walk_back(mode, given, last, *walked, w)
+    gates, x, states, cells = (v[::-1] for v in (gates, x, states, cells))
+    slopes, others, *first = _walk_back(mode, given, last, gates, x, states, cells, w)
     return slopes[::-1].copy(), None if others is None else others[::-1].copy(), *first
 
 

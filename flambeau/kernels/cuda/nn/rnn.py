@@ -75,8 +75,8 @@ def backward(
         return NotImplemented
     if backwards:
         arrives = None if given is None else given[::-1]
-        walked = [v[::-1] for v in (gates, x, states, cells)]
-        slopes, others, *first = backward(cell, False, arrives, last, *walked, w)
+        gates, x, states, cells = (v[::-1] for v in (gates, x, states, cells))
+        slopes, others, *first = backward(cell, False, arrives, last, gates, x, states, cells, w)
         return in_order(slopes[::-1]), None if others is None else in_order(others[::-1]), *first
     xp, dtype = driver.cupy(), gates.dtype
     time, batch, _ = gates.shape
