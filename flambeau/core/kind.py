@@ -56,6 +56,7 @@ class Kind:
     dtype: dtype
     device: device
     xp: ModuleType
+    numbers: frozenset[Any]
 
     def __init__(self, dtype: dtype, device: device):  # type: ignore[valid-type]
         self.dtype, self.device = dtype, device

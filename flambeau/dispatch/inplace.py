@@ -116,7 +116,7 @@ class Write:
         values: Tensor,
         key: Any,
         options: tuple = (),
-        explain: Callable[[], None] | None = None,
+        explain: Callable[[], Any] | None = None,
     ):
         self.operation, self.input, self.target, self.values = operation, input, target, values
         self.key, self.options, self.explain = key, options, explain

@@ -203,7 +203,7 @@ def random_(self: Tensor, *args: Any, generator: Generator | None = None, **opti
     return self
 
 
-_WHOLE = frozenset((int, type(None)))
+_WHOLE: frozenset[Any] = frozenset((int, type(None)))
 
 
 def _is_open(self: Tensor) -> bool:

@@ -42,8 +42,8 @@ def _checked(name: str, *lists: Any) -> None:
         raise RuntimeError("Tensor list must have at least one tensor.")
 
 
-_LISTS = frozenset((list, tuple))
-_NUMBERS = frozenset((int, float))
+_LISTS: frozenset[Any] = frozenset((list, tuple))
+_NUMBERS: frozenset[Any] = frozenset((int, float))
 
 
 def _refuse(name: str, lists: Sequence[Any]) -> None:
