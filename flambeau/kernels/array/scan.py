@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...formula.quiet import quiet
 from ..llvm import FLOATS, Value, choose
 from ..runtime import memory
 from ..runtime.entry import Body, Job, kernel
@@ -154,7 +155,7 @@ def given(shape: tuple[int, ...], dim: int, columns: int) -> tuple[int, ...]:
 
 
 def _extreme_by_numpy(x: Any, dim: int, largest: bool) -> tuple[Any, Any]:
-    with np.errstate(invalid="ignore"):
+    with quiet():
         best = (np.maximum if largest else np.minimum).accumulate(x, dim)
         here = (x == best) | ((x != x) & (best != best))
     shape = [1] * x.ndim
@@ -166,7 +167,7 @@ def _extreme_by_numpy(x: Any, dim: int, largest: bool) -> tuple[Any, Any]:
 
 def _logsumexp_by_numpy(x: Any, dim: int) -> Any:
     wide = x if x.dtype.itemsize > 2 else x.astype(np.float32)
-    with np.errstate(all="ignore"):
+    with quiet():
         found = np.logaddexp.accumulate(wide, dim)
     return np.ascontiguousarray(found.astype(x.dtype, copy=False))
 

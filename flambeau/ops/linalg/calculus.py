@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from ...core.tensor import Tensor, wrap_dim
+from ...dispatch.decided import decided
 from ...dispatch.registry import public
 from ..join.cat import cat
 
 
 @public("diff", method=True, out=True, tensors="input")
-def diff(
-    input: Tensor, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None
-) -> Tensor:
+@decided("input prepend append")
+def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
     """Differences of neighbours along a dimension, n times over.
 
     Args:
@@ -44,17 +44,22 @@ def diff(
                 "diff expects prepend or append to be the same dimension as input, got "
                 f"{x.ndim} and {input.ndim}"
             )
-    x = cat(parts, at) if len(parts) > 1 else input
-    if n == 0:
-        return x.clone() if x is input else x
-    for _ in range(min(n, x.shape[at])):
-        size = x.shape[at]
-        left, right = (
-            x.narrow(at, 0, max(size - 1, 0)),
-            x.narrow(at, min(1, size), max(size - 1, 0)),
-        )
-        x = right ^ left if x.dtype.category == 0 else right - left
-    return x
+
+    def run(input: Any, before: Any, after: Any) -> Tensor:
+        parts = [x for x in (before, input, after) if x is not None]
+        x = cat(parts, at) if len(parts) > 1 else input
+        if n == 0:
+            return x.clone() if x is input else x  # type: ignore[no-any-return]
+        for _ in range(min(n, x._array.shape[at])):
+            size = x._array.shape[at]
+            left, right = (
+                x.narrow(at, 0, max(size - 1, 0)),
+                x.narrow(at, min(1, size), max(size - 1, 0)),
+            )
+            x = right ^ left if x._kind.dtype.category == 0 else right - left
+        return x  # type: ignore[no-any-return]
+
+    return run
 
 
 def _spacings(x: Tensor, spacing: Any, dim: Any) -> tuple[list[int], list[Any]]:
