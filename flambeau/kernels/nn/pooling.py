@@ -190,6 +190,7 @@ def maxima(dtype: Any, shape: tuple[int, ...], counts: tuple[int, ...], window: 
     if element is None or 0 in shape:
         return None
     more: tuple = ()
+    numbers: tuple | None
     found = _wide_parts(shape, counts, window, element)
     if found is not None:
         kernel = pooling_parts.maxima(element, bits)
