@@ -150,6 +150,8 @@ class Specialization:
             program, self.common.xp, self.compute, self.operation.name, self.operation.rows
         )
         compute = self.compute
+        if compute.kind == "u" and program.parameters:
+            kernel = _wrapping(kernel, len(program.inputs), compute)
         plain = all(
             kind.numpy == compute or i in self.not_promoted for i, kind in enumerate(self.kinds)
         )
@@ -329,6 +331,17 @@ class Specialization:
             )
 
         return widened
+
+
+def _wrapping(kernel: Callable, count: int, dtype: Any) -> Callable:
+    """A kernel of unsigned integers that takes negative numbers, as PyTorch does: those that wrap into the dtype."""
+    size = 1 << 8 * dtype.itemsize
+
+    def wrapped(*given: Any) -> Any:
+        numbers = [n + size if n.__class__ is int and -size < n < 0 else n for n in given[count:]]
+        return kernel(*given[:count], *numbers)
+
+    return wrapped
 
 
 def _kept(target: Any, array: Any, *numbers: Any) -> Any:
