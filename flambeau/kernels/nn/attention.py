@@ -51,7 +51,18 @@ def _laid_out(mask: Any, q: Any, keys: int, number: Any = None) -> Any:
         mask = np.where(mask, number(0), number(-np.inf))
     if mask.shape[-1:] != (keys,):
         mask = np.ascontiguousarray(np.broadcast_to(mask, (*mask.shape[:-1], keys)))
-    return np.broadcast_to(_rows_in_order(mask), (*q.shape[:-1], keys))
+    return _spread(_rows_in_order(mask), (*q.shape[:-1], keys))
+
+
+def _spread(mask: Any, shape: tuple[int, ...]) -> Any:
+    """`np.broadcast_to`, which takes several microseconds."""
+    if mask.shape == shape:
+        return mask
+    if not mask.flags.c_contiguous or not mask.size:
+        return np.broadcast_to(mask, shape)
+    steps = [0 if n == 1 else step for n, step in zip(mask.shape, mask.strides)]
+    lead = (0,) * (len(shape) - mask.ndim)
+    return np.ndarray(shape, mask.dtype, mask, 0, (*lead, *steps))
 
 
 def _starts(shapes: tuple, strides: tuple, item: int) -> Any:
