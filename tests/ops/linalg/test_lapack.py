@@ -94,8 +94,8 @@ def test_factors_give_the_matrix_back(lead: tuple, dtype: Any) -> None:
     torch.manual_seed(0)
     a, b = torch.rand(*lead, 5, 5, dtype=dtype) + torch.eye(5), torch.rand(*lead, 5, 2, dtype=dtype)
     s, close = a + a.mT, {"rtol": 1e-3, "atol": 1e-4}
-    p, l, u = torch.linalg.lu(a)
-    np.testing.assert_allclose((p @ l @ u).numpy(), a.numpy(), **close)
+    p, low, u = torch.linalg.lu(a)
+    np.testing.assert_allclose((p @ low @ u).numpy(), a.numpy(), **close)
     lu, pivots = torch.linalg.lu_factor(a)
     x = torch.linalg.lu_solve(lu, pivots, b)
     np.testing.assert_allclose((a @ x).numpy(), b.numpy(), **close)
