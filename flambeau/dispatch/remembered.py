@@ -281,11 +281,16 @@ def study(
         if _are_options(args, moved):
             from .remembered_moves import learned  # when something is moved a third time
 
-            case = learned(call, operands, isinstance(moved, Tensor), result, note)
-            if case is not None:
-                table.keep(key, case, *args[1:], *(x._kind for x in operands))
-                del _seen[key]
+            single = isinstance(moved, Tensor)
+            case = learned(call, operands, single, result, note) or _straight(call, single)
+            table.keep(key, case, *args[1:], *(x._kind for x in operands))
+            del _seen[key]
     return result
+
+
+def _straight(call: Callable[[Any], Any], single: bool) -> Callable[..., Any]:
+    """The call itself as a case, where none is learned: it is found without further questions."""
+    return call if single else lambda *moved: call(moved)
 
 
 def _count(key: bytes) -> int:

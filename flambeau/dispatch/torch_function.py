@@ -241,13 +241,16 @@ def outer({cells}):
     def casting(*args, **kwargs):
         if 0: ({cells})
         guard = "guard"
-        if not kwargs and not guard.modes and not guard.casters:
+        if not kwargs and not guard.modes:
             plain = guard.plain
             for value in args:
                 if value.__class__ not in plain:
                     break
             else:
-                return guard.original(*args)
+                if guard.casters and (contexts := guard.state.casting):
+                    return contexts[-1].run(guard, args, kwargs)
+                if not guard.lower:
+                    return guard.original(*args)
         function, args, kwargs = guard.chosen(args, kwargs)
         return function(*args, **kwargs)
 
@@ -435,7 +438,7 @@ class ExchangedGuard(Guard):
     __slots__ = ("remaining",)
 
     # the codes run in other modules and see only their guard
-    plain, modes, casters = PLAIN, entered, casters
+    plain, modes, casters, lower, state = PLAIN, entered, casters, lower, state
 
     def __init__(
         self,

@@ -38,32 +38,6 @@ def _of_rows(made: np.ndarray, k: int, wide: int) -> np.ndarray:
     return q
 
 
-def householder(a: Any, tau: Any) -> Any:
-    """orgqr: the first columns of the product of reflections, whose vectors and factors these are."""
-    if not fits(a) or tau.dtype != a.dtype or not tau.size:
-        return NotImplemented
-    (m, n), k, lead, made = a.shape[-2:], tau.shape[-1], a.shape[:-2], by_columns(a)
-    factors, size = np.array(tau, order="C").reshape(-1, k), 64 * n
-    given = (m, n, k, A, m, B, Space(size), size, Space(1))
-    done = call("orgqr", (made, factors), given, m * n * k)
-    return back(made, lead) if done else NotImplemented
-
-
-def by_reflections(a: Any, tau: Any, x: Any, transpose: bool) -> Any:
-    """ormqr: the product of all reflections, or its transpose, times x."""
-    if not fits(a, x) or tau.dtype != a.dtype or not tau.size:
-        return NotImplemented
-    if not a.shape[:-2] == x.shape[:-2] == tau.shape[:-1]:
-        return NotImplemented
-    (m, k), lead, made = x.shape[-2:], x.shape[:-2], by_columns(x)
-    count, vectors, size = tau.shape[-1], by_columns(a), 64 * k
-    factors = np.array(tau, order="C").reshape(-1, count)
-    letter = "T" if transpose else "N"
-    given = ("L", letter, m, k, count, A, m, B, C, m, Space(size), size, Space(1))
-    done = call("ormqr", (vectors, factors, made), given, m * count * k)
-    return back(made, lead) if done else NotImplemented
-
-
 SMALL = 64
 """Up to so many rows a kept mask is the fastest way to a triangle."""
 

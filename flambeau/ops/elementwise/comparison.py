@@ -404,8 +404,6 @@ def clamp_min(input: Tensor, min: Any, *, out: Tensor | None = None) -> Tensor:
 
     Source: torch.clamp_min
     """
-    if out is None and min.__class__ is float:
-        return _held[True, True, False](input, min, None, (), ())
     return clamp(input, min, out=out)
 
 
@@ -415,8 +413,6 @@ def clamp_max(input: Tensor, max: Any, *, out: Tensor | None = None) -> Tensor:
 
     Source: torch.clamp_max
     """
-    if out is None and max.__class__ is float:
-        return _held[True, False, True](input, None, max, (), ())
     return clamp(input, None, max, out=out)
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from ...autograd.mode import mode
 from ...core.dtype import FLOAT
 from ...core.tensor import Tensor
-from ...dispatch.rule.rule_operation import operation
 
 
 class LinAlgError(RuntimeError):
@@ -111,32 +108,6 @@ def identity(n: int, like: Tensor) -> Tensor:
     from ..create.eye import eye
 
     return eye(n, dtype=like.dtype, device=like.device)
-
-
-def is_recorded(*operands: Tensor) -> bool:
-    """Is there somebody who wants to differentiate what is made of these?"""
-    return bool(mode.recording) and any(x._node is not None for x in operands)
-
-
-@operation(label="UnitLower")
-def unit_lower(x: Any) -> Any:
-    """What is below the diagonal of matrices, with ones on it."""
-    made = x.copy()
-    m, n = made.shape[-2:]
-    above, k = _upper(m, n), np.arange(min(m, n))
-    made[..., above] = 0
-    made[..., k, k] = 1
-    return made
-
-
-@unit_lower.gradient
-def _(g: Tensor) -> Tensor:
-    return g.tril(-1)  # type: ignore[attr-defined]
-
-
-@lru_cache(64)
-def _upper(m: int, n: int) -> np.ndarray:
-    return ~np.tri(m, n, -1, bool)
 
 
 def conjugated(x: Tensor) -> Tensor:

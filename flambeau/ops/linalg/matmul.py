@@ -165,13 +165,18 @@ def _linear_back(g: Tensor, x: Tensor, w: Tensor, needs: Sequence[bool]) -> tupl
 def _affine_back(g: Tensor, x: Tensor, w: Tensor, needs: Sequence[bool]) -> tuple:
     """The same with the bias before them."""
     by_bias, by_x, by_w = needs
-    many = g._array.ndim != 2
-    order = _lead(g._array) if many else None
+    if g._array.ndim == 2:
+        return (
+            g.sum(0) if by_bias else None,  # type: ignore[attr-defined]
+            mm_(g, conjugate(w)) if by_x else None,
+            mm_(g.mT, conjugate(x)) if by_w else None,
+        )
+    order = _lead(g._array)
     if order is not None:
         g, x = g.permute(*order), x.permute(*order)  # type: ignore[attr-defined]
     rows, shape = _rows(g), x.shape
     back: Any = mm_(rows, conjugate(w)) if by_x else None
-    if many and by_x:
+    if by_x:
         back = back.reshape(shape)
         back = back if order is None else back.permute(*_turned(order))
     return (
