@@ -126,19 +126,22 @@ def masked_fill_(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """The in-place form of `masked_fill`."""
     _check_mask(mask)
     kind, cls, array, base = input._kind, value.__class__, input._array, input._base
+    number = cls is float or cls is int
     if (
         input._node is None
-        and (cls is float or cls is int)
-        and cls in kind.numbers
-        and -3e38 < value < 3e38
-        and kind.numpy is kind.compute
+        and (
+            cls in kind.numbers and -3e38 < value < 3e38 and kind.numpy is kind.compute
+            if number
+            else _is_one(input, value)
+        )
         and (base is None or base._node is None)
         and input._cell[0] is not UNVERSIONED
         and array.__class__ is ndarray
         and array.flags.carray
         and array.shape == mask._array.shape
     ):
-        kernels.array.masked_fill.fill(array, mask._array, kind.scalar(value))
+        given = kind.scalar(value) if number else value._array.copy()
+        kernels.array.masked_fill.fill(array, mask._array, given)
         finish_write(input, None)
         return input
     return _in_shape(input, _fill(input, mask, value)).into()

@@ -22,6 +22,8 @@ def inner(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     if input.ndim == 0 or other.ndim == 0:
         return _given(out, input * other)  # type: ignore[operator]
     a, b = input._array.shape, other._array.shape
+    if len(a) == 1 and a == b and input._kind is other._kind:
+        return matmul(input, other, out=out)
     if len(a) == 2 == len(b) and a[1] == b[1] and input._kind is other._kind:
         return matmul(input, other.t(), out=out)  # type: ignore[attr-defined]
     return tensordot(input, other, ([-1], [-1]), out=out)

@@ -13,7 +13,7 @@ from ...core import tensor as handle
 from ...core.accelerator import accelerator
 from ...core.device import CPU, resolve, transfer
 from ...core.device import device as Device
-from ...core.dtype import CONVERSIONS, DTYPES, convertible, dtype
+from ...core.dtype import CONVERSIONS, DTYPES, FLOAT, convertible, dtype
 from ...core.dtype import dtype as _dtype
 from ...core.kind import kind_of
 from ...core.layout import (
@@ -409,6 +409,9 @@ def result_type(tensor: Any, other: Any) -> dtype:
         first, second = tensor._kind.dtype, other._kind.dtype
         if first is second:
             return first
+    number = other.__class__ is float or other.__class__ is int
+    if number and tensor.__class__ is Tensor and tensor._kind.dtype.category >= FLOAT:
+        return tensor._kind.dtype
     both = (tensor, other)
     return result_dtype(
         [x.dtype for x in both if isinstance(x, Tensor) and x.ndim],

@@ -89,3 +89,29 @@ CAST = {
 def test_floats_that_do_not_fit_are_cast_as_on_x86(source: str, target: str) -> None:
     x = torch.tensor(ODD, dtype=getattr(torch, source))
     assert x.to(getattr(torch, target)).tolist() == CAST[target]
+
+
+def test_a_tensor_fills_masked_places_of_its_own_memory():
+    x = torch.tensor([1.0, 2.0, 3.0])
+    x.masked_fill_(torch.tensor([True, False, True]), x[1])
+    assert x.tolist() == [2, 2, 2]
+    half = torch.ones(2, dtype=torch.bfloat16)
+    half.masked_fill_(torch.tensor([True, False]), torch.tensor(0.5, dtype=torch.bfloat16))
+    assert half.tolist() == [0.5, 1]
+
+
+def test_whole_numbers_fill_floating_memory():
+    x = torch.zeros(2, 3)[:, 1:]
+    assert x.fill_(2).tolist() == [[2, 2], [2, 2]]
+    assert torch.fill(x.t(), 3).stride() == x.t().clone().stride()
+    assert torch.full_like(x, 2).dtype == torch.float32
+    assert torch.fill(torch.zeros(2, dtype=torch.int64), 3).dtype == torch.int64
+
+
+def test_masked_elements_come_from_a_source_that_overlaps():
+    x = torch.arange(4.0)
+    x[1:].masked_scatter_(torch.tensor([True, True, True]), x[:3])
+    assert x.tolist() == [0, 0, 1, 2]
+    with pytest.raises(RuntimeError, match="elements of source"):
+        x.masked_scatter_(torch.ones(4, dtype=torch.bool), torch.ones(2))
+    assert x.tolist() == [0, 0, 1, 2]
