@@ -270,3 +270,11 @@ def test_picks_keep_their_gradients(name):
         function(x, index).sum().backward()
         found.append(x.grad.tolist())
     assert all(item == found[0] for item in found)
+
+
+def test_tensors_in_one_sequence_or_each_on_its_own() -> None:
+    """Several calls, so that a case would be found; a sequence within the arguments has none."""
+    x = torch.arange(3)
+    for _ in range(6):
+        assert torch.cartesian_prod([x, x]).tolist() == torch.cartesian_prod(x, x).tolist()
+        assert [y.tolist() for y in torch.atleast_2d([x, x])] == [[[0, 1, 2]]] * 2
