@@ -283,8 +283,9 @@ def study(
 
             single = isinstance(moved, Tensor)
             case = learned(call, operands, single, result, note) or _straight(call, single)
-            table.keep(key, case, *args[1:], *(x._kind for x in operands))
-            del _seen[key]
+            if all(isinstance(x, Tensor) for x in operands):
+                table.keep(key, case, *args[1:], *(x._kind for x in operands))
+                del _seen[key]
     return result
 
 

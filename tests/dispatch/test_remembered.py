@@ -333,3 +333,11 @@ def test_a_list_is_an_index_as_it_is_now():
         picked = x[torch.tensor([0, 2]), :, None]
         assert picked.shape == (2, 2, 1)
         assert picked[1].tolist() == [[4], [5]]
+
+
+def test_tensors_in_one_sequence_or_each_on_its_own() -> None:
+    """Several calls, so that a case would be found; a sequence within the arguments has none."""
+    x = torch.arange(3)
+    for _ in range(6):
+        assert torch.cartesian_prod([x, x]).tolist() == torch.cartesian_prod(x, x).tolist()
+        assert [y.tolist() for y in torch.atleast_2d([x, x])] == [[[0, 1, 2]]] * 2

@@ -189,21 +189,20 @@ def maxima(dtype: Any, shape: tuple[int, ...], counts: tuple[int, ...], window: 
     element, bits = ELEMENTS.get(dtype), machine().bits
     if element is None or 0 in shape:
         return None
-    more: tuple = ()
-    numbers: tuple | None
     found = _wide_parts(shape, counts, window, element)
     if found is not None:
         kernel = pooling_parts.maxima(element, bits)
     else:
         kernel = pooling_kernel.maxima(element, bits, Parts if window is None else Windows)
         found = _parts(shape, counts) if window is None else None
+    given: tuple | None
     if found is not None:
-        more, numbers = found[:1], found[2]
+        given = (found[0], *found[2])
     else:
-        numbers = None if window is None else _window(shape, counts, window)
-    if numbers is None:
+        given = None if window is None else _window(shape, counts, window)
+    if given is None:
         return None
-    made, given = (*shape[: len(shape) - len(counts)], *counts), (*more, *numbers)
+    made = (*shape[: len(shape) - len(counts)], *counts)
 
     def plan(x: Any) -> tuple[Any, Any]:
         y, places = memory.empty(made, dtype), memory.empty(made, memory.INT64)

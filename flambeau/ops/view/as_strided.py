@@ -90,8 +90,7 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
     if storage_offset is not None:
         if storage_offset < 0:
             raise RuntimeError(f"Tensor: invalid storage offset {storage_offset}")
-        if input._base is not None:
-            storage_offset -= input.storage_offset()
+        storage_offset -= input.storage_offset()
     return _from_here(input, size, stride, storage_offset or 0)
 
 
