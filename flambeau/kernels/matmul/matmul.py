@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...formula.dimensions import broadcast_shapes
+from ..elementary.half import FLOAT32, as_type
 from ..llvm import BITS
 from ..runtime import memory
 from ..runtime.entry import Job
@@ -23,7 +24,6 @@ from . import few_rows, half, matmul_kernel
 from .microkernel import INNER, PERIOD, WAYS, Shape, shapes
 from .stack import starts
 
-FLOAT32 = np.dtype(np.float32)
 ELEMENTS = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
 BLOCK = 1024
 """Bytes of a column of the left operand that a block has at most."""
@@ -118,9 +118,9 @@ def _of_halves(x: Any, y: Any, start: Any) -> Any:
         return found
     if start is not None and start.dtype is not x.dtype:
         return found
-    wide = [None if a is None else a.astype(FLOAT32) for a in (x, y, start)]
+    wide = [None if a is None else as_type(a, FLOAT32) for a in (x, y, start)]
     found = product(*wide[:2]) if start is None else added(*wide)
-    return found if found is NotImplemented else found.astype(x.dtype)
+    return found if found is NotImplemented else as_type(found, x.dtype)
 
 
 def multiplied(x: Any, y: Any, result: Any, bias: Any = None, add: bool = False) -> Any:
