@@ -74,6 +74,38 @@ def cholesky(a: Any) -> int:
     return code and cut + code
 
 
+def invert(a: Any) -> None:
+    """Put the inverse of a lower triangle, row by row, in its place; zeros are above it."""
+    n = len(a)
+    if n <= LEAF:
+        made = np.eye(n, dtype=a.dtype)
+        substitute(a, made, False, False)
+        a[...] = made
+        return
+    cut = half(n)
+    first, last, below = a[:cut, :cut], a[cut:, cut:], a[cut:, :cut]
+    invert(first)
+    invert(last)
+    middle = np.empty_like(below, order="C")
+    multiplied(below, first, middle)
+    multiplied(-last, middle, below)
+    a[:cut, cut:] = 0
+
+
+def squared(a: Any, result: Any) -> None:
+    """The lower triangle of a.T @ a, of a lower triangle row by row; what is above it in the result means nothing."""
+    n = len(a)
+    if n <= LEAF:
+        multiplied(a.T, a, result)
+        return
+    cut = half(n)
+    below, last = a[cut:, :cut], a[cut:, cut:]
+    squared(a[:cut, :cut], result[:cut, :cut])
+    multiplied(below.T, below, result[:cut, :cut], None, True)
+    multiplied(last.T, below, result[cut:, :cut])
+    squared(last, result[cut:, cut:])
+
+
 def clear(stack: Any) -> None:
     """Zeros above the diagonals of square matrices."""
     n = stack.shape[-1]
@@ -82,6 +114,17 @@ def clear(stack: Any) -> None:
         end = min(i + LEAF, n)
         stack[:, i:end, end:] = 0
         stack[:, i:end, i:end][:, above[: end - i, : end - i]] = 0
+
+
+def mirror(stack: Any) -> None:
+    """Put the lower triangles of square matrices also above their diagonals."""
+    above = np.triu(np.ones((LEAF, LEAF), bool), 1)
+    for i in range(0, stack.shape[-1], LEAF):
+        block = stack[:, i : i + LEAF, i : i + LEAF]
+        size = block.shape[-1]
+        np.copyto(block, block.swapaxes(-1, -2).copy(), where=above[:size, :size])
+        below = stack[:, i + size :, i : i + size]
+        stack[:, i : i + size, i + size :] = below.swapaxes(-1, -2)
 
 
 def subtract_triangle(x: Any, result: Any) -> None:

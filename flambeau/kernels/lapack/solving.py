@@ -258,6 +258,8 @@ def cholesky_inverse(factor: Any, upper: bool) -> Any:
     if not fits(factor):
         return NotImplemented
     n, lead = factor.shape[-1], factor.shape[:-2]
+    if n > blocked.LEAST:
+        return _inverted_factors(by_columns(factor) if upper else stacked(factor), lead)
     made, info = stacked(factor), codes(1)
     given = ("L" if upper else "U", n, A, n, Space(1))
     if not call("potri", (made, info), given, n * n * n):
@@ -266,4 +268,14 @@ def cholesky_inverse(factor: Any, upper: bool) -> Any:
     made = low + low.swapaxes(-1, -2)
     places = np.arange(n)
     made[:, places, places] = low[:, places, places]
+    return back(made, lead, False)
+
+
+def _inverted_factors(factors: np.ndarray, lead: tuple[int, ...]) -> np.ndarray:
+    """The same of a stack of lower factors row by row, which are not kept."""
+    made = np.empty_like(factors)
+    for factor, result in zip(factors, made):
+        blocked.invert(factor)
+        blocked.squared(factor, result)
+    blocked.mirror(made)
     return back(made, lead, False)

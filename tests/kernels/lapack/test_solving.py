@@ -114,7 +114,7 @@ def test_a_singular_matrix_says_where_and_leaves_the_others_alone():
 
 @DTYPES
 @LEADS
-@SIZES
+@pytest.mark.parametrize("n", [1, 3, 10, 70, 129, 300])
 @pytest.mark.parametrize("upper", [False, True])
 def test_cholesky_factors(dtype, lead, n, upper):
     from flambeau.kernels.lapack.solving import cholesky_inverse, cholesky_solve
