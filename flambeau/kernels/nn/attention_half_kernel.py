@@ -141,14 +141,14 @@ def four_tiles(name: str, lefts: int, rights: int, declarations: set[str]) -> st
             for tile in places:
                 amx.clear(code, tile)
     with code.loop(blocks.like(0), blocks) as k:
-        for x in range(lefts):
-            for i in range(2):
-                place = left.byte(left_panel * i + k * (lefts * amx.SIZE) + x * amx.SIZE)
-                amx.load(code, 4 + i, place, amx.BYTES)
-            for y in range(rights):
-                for j in range(2):
-                    place = right.byte(right_panel * j + k * (rights * amx.SIZE) + y * amx.SIZE)
-                    amx.load(code, 6 + j, place, amx.BYTES)
+        for y in range(rights):
+            for j in range(2):
+                place = right.byte(right_panel * j + k * (rights * amx.SIZE) + y * amx.SIZE)
+                amx.load(code, 6 + j, place, amx.BYTES)
+            for x in range(lefts):
+                for i in range(2):
+                    place = left.byte(left_panel * i + k * (lefts * amx.SIZE) + x * amx.SIZE)
+                    amx.load(code, 4 + i, place, amx.BYTES)
                 for i, j in tiles:
                     amx.multiply(code, "bf16ps", 2 * i + j, 4 + i, 6 + j)
     for tile, place in places.items():
