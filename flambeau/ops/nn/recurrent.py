@@ -87,11 +87,10 @@ def _pass(
         and projected._array.size
         and not (halved and len(projected._array[0]) * hidden._array.size > LARGE)
     ):
-        walked = projected.flip(0) if backwards else projected
         cell = state[1] if mode == "LSTM" else None
-        output, last, *_ = recurrence(walked, hidden, bias, state[0], cell, mode)
-        final = [output[-1]] if cell is None else [output[-1], last[0]]
-        return output.flip(0) if backwards else output, final
+        output, last, *_ = recurrence(projected, hidden, bias, state[0], cell, mode, backwards)
+        end = output[0 if backwards else -1]
+        return output, [end] if cell is None else [end, last[0]]
     steps = projected.split(sizes) if packed else projected.unbind(0)
     count = len(sizes)
     outputs: list[Any] = [None] * count

@@ -463,6 +463,8 @@ def as_type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
         >>> torch.ones(2).type(torch.int64)
         tensor([1, 1])
     """
+    if dtype.__class__ is DType:
+        return self.to(dtype)  # type: ignore[attr-defined]
     if dtype is None:
         return legacy_name(self._kind.dtype, self._kind.device.type)
     place = None
