@@ -145,7 +145,7 @@ def _loop(
                 if goes_on or node.outputs > 1:
                     _take(found, node, g, flow)
                 else:  # here, where `_own` counts no more holders than of a leaf's
-                    found[0] = flow.finish(g, node, 0)
+                    found[0] = flow.caught(g, node, 0)
             if not goes_on:
                 continue
         elif node.__class__ is Leaf:
@@ -195,12 +195,12 @@ TWICE = (
 def _take(found: dict[int, Any], node: Node, g: Any, flow: Bare) -> None:
     """Keep what is wanted of the gradients that arrived at a node."""
     if node.outputs == 1:
-        found[0] = flow.finish(g, node, 0)
+        found[0] = flow.caught(g, node, 0)
         return
     for index in found:
         part = g[index]
         if part is not None:
-            found[index] = flow.finish(part, node, index)
+            found[index] = flow.caught(part, node, index)
 
 
 def current_task() -> int:
@@ -281,6 +281,13 @@ class Bare:
     def finish(self, g: Any, node: Any, index: int) -> Tensor:
         kind = node.kind if node.outputs == 1 else node.shape[index][1]
         return wrap(_own(g), kind if kind.numpy is not None else held_kind(kind, g))
+
+    def caught(self, g: Any, node: Any, index: int) -> Tensor:
+        """What `grad` gives: as PyTorch's it may look at the memory of the gradients that it was given."""
+        if g.__class__ is not np.ndarray or not g.flags.writeable or 0 in g.strides:
+            return self.finish(g, node, index)
+        kind = node.kind if node.outputs == 1 else node.shape[index][1]
+        return wrap(g, kind if kind.numpy is not None else held_kind(kind, g))
 
     def fit(self, part: Any, shape: tuple[int, ...]) -> Any:
         return fit(part, shape)
@@ -416,6 +423,9 @@ def _name(hook: Callable) -> str:
 
 class Recorded(Bare):
     """Gradients as tensors, every step recorded: create_graph."""
+
+    def caught(self, g: Any, node: Any, index: int) -> Tensor:
+        return self.finish(g, node, index)
 
     def start(self, grad: Tensor) -> Any:
         return grad

@@ -71,6 +71,14 @@ class Finding:
         if key is not None and _count(key) == LEARNED_AT and _are_options(args, None):
             _table[0].keep(key, case, *args)
 
+    def learn(self, make: Callable[[], Any], moved: Tensor, *options: Any) -> None:
+        """Let ``find(token, moved, *options)`` give what `make` gives, if this is the third call for such a tensor."""
+        if not _table or state.modes or mode.watchers or mode.levels:
+            return
+        key = _table[0].key(self.token, moved, *options)
+        if key is not None and _count(key) == LEARNED_AT and _are_options(options, None):
+            _table[0].keep(key, make(), kept(options), moved._kind)
+
 
 def lookup(source: Source) -> None:
     """Give a written function ``find``, its own ``token``, and ``study``."""
@@ -273,11 +281,16 @@ def study(
         if _are_options(args, moved):
             from .remembered_moves import learned  # when something is moved a third time
 
-            case = learned(call, operands, isinstance(moved, Tensor), result, note)
-            if case is not None:
-                table.keep(key, case, *args[1:], *(x._kind for x in operands))
-                del _seen[key]
+            single = isinstance(moved, Tensor)
+            case = learned(call, operands, single, result, note) or _straight(call, single)
+            table.keep(key, case, *args[1:], *(x._kind for x in operands))
+            del _seen[key]
     return result
+
+
+def _straight(call: Callable[[Any], Any], single: bool) -> Callable[..., Any]:
+    """The call itself as a case, where none is learned: it is found without further questions."""
+    return call if single else lambda *moved: call(moved)
 
 
 def _count(key: bytes) -> int:

@@ -19,10 +19,10 @@ from ..core import tensor as handle
 from ..core.device import CPU
 from ..core.dtype import FLOAT, float64
 from ..core.kind import kind_of
-from ..core.memory import address
+from ..core.memory import address, extent
 from ..core.tensor import Tensor
 
-_MOST = 1 << 11
+_MOST = 1 << 16
 """Elements of what is moved at most."""
 
 
@@ -72,6 +72,7 @@ def _view(
         array.__class__ is not np.ndarray or not array.size or handle.views is None
         or array.itemsize > own.itemsize  # which may begin between two elements
         or array.flags.writeable is not own.flags.writeable
+        or not _is_inside(array, own)  # of other memory that the operand does not show
     ):  # fmt: skip
         return None
     facts = array.shape, array.strides, address(array) - address(own)
@@ -91,6 +92,12 @@ def _view(
     return noted
 
 
+def _is_inside(array: Any, own: Any) -> bool:
+    """Does an array look at nothing but memory from the first to the last element of another?"""
+    (first, size), (start, room) = extent(array), extent(own)
+    return start <= first and first + size <= start + room
+
+
 def _noting(call: Callable[[Any], Any], x: Tensor) -> Callable | None:
     """What gives such views their history, where it is one node of a view operation."""
     if x._kind.dtype.category < FLOAT:
@@ -98,7 +105,12 @@ def _noting(call: Callable[[Any], Any], x: Tensor) -> Callable | None:
     like = handle.make(x._array, x._kind, None, [0], None)
     leaf = like._node = Leaf(like, x._array.shape)
     with enable_grad():
-        node = call(like)._node
+        view = call(like)
+    node = view._node
+    if (
+        view._kind is not x._kind
+    ):  # real numbers of complex ones: the operation's nodes have its operand's kind
+        return None
     note = getattr(getattr(node, "operation", None), "note", None)
     if note is None or node.outputs > 1 or node.edges != (leaf,):
         return None
@@ -152,8 +164,10 @@ def _move(
     if found is None:
         return None
     from ..kernels.array.placement import placing
+    from ..kernels.array.runs import moving
 
-    run = placing(array.shape, array.dtype, *found, len(arrays))
+    facts = array.shape, array.dtype, *found, len(arrays)
+    run = moving(*facts) or placing(*facts)
     if run is None or run(*arrays).tobytes() != array.tobytes():
         return None
     recipes: dict[tuple[bool, ...], tuple] = {}

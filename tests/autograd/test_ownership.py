@@ -66,12 +66,20 @@ def test_grad_gives_fresh_gradients_as_they_are(copies):
     assert copies == []
 
 
-def test_grad_copies_what_is_used_further_on_or_given():
+def test_grad_shares_the_memory_that_pytorchs_shares():
+    """The expected numbers are PyTorch's: what is only passed on is one array, which may be the given one."""
     x, y = (torch.zeros(SIZE, requires_grad=True) for _ in range(2))
     total, given = x + y, torch.ones(SIZE)
     again = total * 1.0
     found = torch.autograd.grad(again, (again, total, x, y), given)
     for i, g in enumerate(found, 2):
         g.fill_(i)
-    assert [g[0].item() for g in found] == [2, 3, 4, 5]
-    assert (given == 1).all()
+    assert [g[0].item() for g in found] == [2, 5, 5, 5]
+    assert (given == 2).all()
+
+
+def test_grad_of_a_sum_is_an_array_of_its_own():
+    x = torch.zeros(3, 4, requires_grad=True)
+    (g,) = torch.autograd.grad(x.sum(), x)
+    g[0, 0] = 5
+    assert g.sum().item() == 16

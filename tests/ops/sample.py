@@ -101,6 +101,10 @@ PROGRAMS: dict[str, Program] = {
     "index_fill": (lambda x: torch.index_fill(x, 1, PLACES, 2.0), ((2, 4),)),
     "select_scatter": (lambda x, y: torch.select_scatter(x, y, 1, 2), ((2, 4), (2,))),
     "slice_scatter": (lambda x, y: torch.slice_scatter(x, y, 1, 1, 4, 2), ((2, 4), (2, 2))),
+    "as_strided_scatter": (
+        lambda x, y: x.contiguous().as_strided_scatter(y, (2, 2), (3, 2), 1) ** 2,
+        ((2, 4), (2, 2)),
+    ),
     "diagonal_scatter": (lambda x, y: torch.diagonal_scatter(x, y, 1), ((2, 4), (2,))),
     "index_reduce": (
         lambda x, y: _beta(lambda: torch.index_reduce(x, 1, PLACES, y, "prod")),
@@ -353,7 +357,17 @@ PROGRAMS: dict[str, Program] = {
         ),
         ((3, 3), (3, 2)),
     ),
-    "lu": (lambda a: torch.linalg.lu_factor(_spd(a))[0], ((3, 3),)),
+    "lu": (
+        lambda a: (torch.linalg.lu_factor(_spd(a))[0], *torch.linalg.lu(_spd(a))[1:]),
+        ((3, 3),),
+    ),
+    "reflections": (
+        lambda a, tau, b: (
+            torch.linalg.householder_product(a, tau),
+            torch.ormqr(a, tau, b, True, True),
+        ),
+        ((4, 3), (3,), (4, 2)),
+    ),
     "qr": (lambda a: torch.linalg.qr(a), (_distinct(4, 3) + np.eye(4, 3),)),
     "symmetric": (
         lambda a: torch.linalg.eigvalsh(a + a.mT + APART),
@@ -454,6 +468,15 @@ OPTIONAL: dict[str, Program] = {
     "nn.functional.adaptive_max_pool2d": (
         lambda x: F.adaptive_max_pool2d(x, 2) ** 2,
         (_distinct(1, 1, 3, 3),),
+    ),
+    "nn.functional.fractional_max_pool2d": (
+        lambda x: (
+            F.fractional_max_pool2d(
+                x, 2, 2, _random_samples=torch.full((1, 1, 2), 0.4, dtype=torch.float64)
+            )
+            ** 2
+        ),
+        (_distinct(1, 1, 5, 5),),
     ),
     "nn.functional.max_pool2d": (lambda x: F.max_pool2d(x, 2, 1) ** 2, (_distinct(1, 1, 3, 3),)),
     "nn.functional.max_unpool2d": (

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..llvm import BITS, Value
+from ..llvm import BITS, Value, quotient
 from ..runtime import memory
 from ..runtime.entry import Body, Job, kernel
 from ..runtime.process import enabled, machine
@@ -30,6 +30,8 @@ LONG = 512
 """Bytes of a run from which memcpy is called for it."""
 REACH = 64
 """Elements of q in a row of the kernel's work."""
+FEW_TIMES = 16
+"""How often an element is repeated at most where vectors hold several of them."""
 
 
 def contiguous(array: Any) -> Any:
@@ -47,14 +49,28 @@ def in_order(array: Any) -> Any:
     return array if flags.c_contiguous and flags.aligned else contiguous(array)
 
 
+def converted(array: Any, dtype: Any) -> Any:
+    """A copy in another dtype, in order."""
+    made = memory.empty(array.shape, dtype)
+    copy_into(made, array)
+    return made
+
+
 def copy_into(target: Any, source: Any) -> None:
     """np.copyto of any two NumPy arrays, converting: broadcast, overlapping or of any layout."""
+    if target.size > SMALL and _repeats(source) and enabled() and _copied(target, source):
+        return
     if target.__class__ is source.__class__ is np.ndarray and (
         target.dtype is not source.dtype or (target.size > SMALL and target.dtype.char in _NATIVE)
     ):
         _converting()(target, source)
     elif target.size <= SMALL or not enabled() or not _copied(target, source):
         np.copyto(target, source, casting="unsafe")
+
+
+def _repeats(source: Any) -> bool:
+    """Does each element stand a few times behind itself?"""
+    return source.ndim > 1 and source.strides[-1] == 0 and 1 < source.shape[-1] <= FEW_TIMES
 
 
 _NATIVE = frozenset("?bBhilefdE")
@@ -153,11 +169,14 @@ def _cut(
         at = max(dense, key=lambda i: dims[i][0]) if dense else _nearest(dims)
         lanes = _lanes(ELEMENTS[size])
         style = "tiles" if dense and dims[at][0] >= lanes <= length else "places"
+    if style == "fills" and length <= FEW_TIMES and BITS[ELEMENTS[size]] >= 32:
+        dense = [i for i, d in enumerate(dims) if d[1:] == (length * size, size)]
+        style, at = ("repeats", dense[0]) if dense else (style, at)
     across, target_step, source_step = dims.pop(at)
     outer = np.array(dims, np.int64).reshape(-1, 3)
     job = Job(
         rows=-(-across // REACH) * int(outer[:, 0].prod()), length=length, weight=count,
-        divisible=style not in ("tiles", "places"),
+        divisible=style not in ("tiles", "places", "repeats"),
     )  # fmt: skip
     numbers = Numbers(
         step=step, across=across, target_step=target_step, source_step=source_step,
@@ -274,6 +293,22 @@ class Copier:
             with code.loop(self.whole(), code.end) as p:
                 code.put(value, to, p)
 
+    def repeats(self, target: Value, source: Value, first: Value, last: Value) -> None:
+        """The source is dense along q, and each of its elements stands a few times in the target, which is dense."""
+        code, times, lanes = self.code, self.code.n.length, self.lanes
+        begin, end = first * times, last * times
+        whole = begin + ((end - begin) & -lanes)
+        # a quotient of numbers below 2^12 by one of at most 16 is a product and a shift
+        inverse = quotient(times.like(1 << 16) + times - 1, times).convert("i32")
+        there = code.at(source, "i8", first * self.size)
+        with code.loop(begin, whole, lanes) as i:
+            at = code.splat((i - begin).convert("i32")) + code.iota("i32")
+            place = (at * code.splat(inverse)).down(16)
+            value = gathered(code, there, self.element, place)
+            code.store(value, code.at(target, self.element, i))
+        with code.loop(whole, end) as i:
+            code.put(code.get(source, self.element, quotient(i, times)), target, i)
+
     def whole(self) -> Value:
         """Where the whole vectors of this piece of p end."""
         code = self.code
@@ -315,6 +350,20 @@ class Copier:
         to = code.at(target, "i8", q * n.target_step + p * self.size)
         for i, row in enumerate(transposed(rows)):
             code.store(row, code.at(to, "i8", n.target_step * i))
+
+
+def gathered(code: Body, base: Value, element: str, index: Value) -> Value:
+    """The integers at places that a vector of i32 counts."""
+    type, many, all_ = code.vector(element), code.vector("ptr"), code.vector("i1")
+    listed = f"getelementptr {element}, ptr {base.name}, {index.type} {index.name}"
+    places, every = code.emit(listed, many), code.splat(code.constant(1, "i1"))
+    name = f"llvm.masked.gather.v{code.lanes}{element}.v{code.lanes}p0"
+    full = code.declare(type, name, many, "i32", all_, type)
+    aligned = BITS[element] // 8
+    return code.emit(
+        f"call {type} @{full}({many} {places.name}, i32 {aligned}, {all_} {every.name}, {type} poison)",
+        type,
+    )
 
 
 def transposed(rows: list[Value]) -> list[Value]:

@@ -15,18 +15,18 @@ import numpy as np
 
 from ..llvm import Code, Module, Value
 from ..runtime import layout
-from ..runtime.process import machine
+from ..runtime.process import address_of
 from ..runtime.vectorcall import Vectorcall, array_field
 
 MOST = 1 << 11
 """Elements of a result at most: longer ones are moved by rows, in the kernels made for that."""
 _SHIFT = 48
 """Of a place, the bits below the number of the operand: bytes from its first element."""
-_FILLED = -1
+FILLED = -1
 """The place of an element that comes from no operand."""
-_OPERANDS = 8
+OPERANDS = 8
 _HEAD = ("count", "log_size", "ndim", "descr", "filling", "filling_high")
-_ELEMENTS = {1: "i8", 2: "i16", 4: "i32", 8: "i64", 16: "i128"}
+ELEMENTS = {1: "i8", 2: "i16", 4: "i32", 8: "i64", 16: "i128"}
 
 
 def places(sources: Any, offsets: Any) -> Any:
@@ -37,7 +37,7 @@ def places(sources: Any, offsets: Any) -> Any:
         offsets: Bytes from that operand's first element.
     """
     words = sources << _SHIFT | offsets & (1 << _SHIFT) - 1
-    return np.where(sources < 0, _FILLED, words)
+    return np.where(sources < 0, FILLED, words)
 
 
 def placing(
@@ -51,13 +51,13 @@ def placing(
         filling: The bytes of elements that come from nowhere.
         operands: How many arrays there are. Their layouts are those that the places were found for.
     """
-    if len(words) > MOST or not 0 < operands <= _OPERANDS or dtype.itemsize not in _ELEMENTS:
+    if len(words) > MOST or not 0 < operands <= OPERANDS or dtype.itemsize not in ELEMENTS:
         return None
     log_size = dtype.itemsize.bit_length() - 1
     low, high = struct.unpack("2q", filling.ljust(16, b"\0"))
     head = len(words), log_size, len(shape), id(layout.immortal(dtype)), low, high
     own = struct.pack(f"{len(_HEAD) + len(shape)}q", *head, *shape) + words.tobytes()
-    return layout.builtin("placed", machine().address(_text()), own)  # type: ignore[no-any-return]
+    return layout.builtin("placed", address_of(_text), own)  # type: ignore[no-any-return]
 
 
 def _text() -> str:
@@ -67,8 +67,8 @@ def _text() -> str:
     given = {name: code.load(words.word(i), "i64") for i, name in enumerate(_HEAD)}
     dims = words.word(len(_HEAD))
     from_places = dims.word(given["ndim"])
-    starts = code.slot(f"[{_OPERANDS} x i64]")
-    f.require(f.count <= _OPERANDS)
+    starts = code.slot(f"[{OPERANDS} x i64]")
+    f.require(f.count <= OPERANDS)
     with code.loop(f.zero, f.count) as i:
         array = f.argument(i)
         f.require(f.is_a(array, "ndarray"))
@@ -77,10 +77,10 @@ def _text() -> str:
     f.require(~made.is_null(), f.RAISED)
     target = array_field(made, "data")
     filling = words.word(_HEAD.index("filling"))
-    for size, element in _ELEMENTS.items():
+    for size, element in ELEMENTS.items():
         with code.when(given["log_size"].equals(size.bit_length() - 1)):
             with code.loop(f.zero, given["count"]) as i:
-                source = _source(code, code.load(from_places.word(i), "i64"), starts, filling)
+                source = source_of(code, code.load(from_places.word(i), "i64"), starts, filling)
                 value = code.emit(f"load {element}, ptr {source.name}, align 1", element)
                 place = code.at(target, element, i)
                 code.line(f"store {element} {value.name}, ptr {place.name}, align 1")
@@ -90,8 +90,8 @@ def _text() -> str:
     return f.module.text()
 
 
-def _source(code: Code, place: Value, starts: Value, filling: Value) -> Value:
+def source_of(code: Code, place: Value, starts: Value, filling: Value) -> Value:
     """Where the element of a place lies."""
-    start = code.load(starts.word(place.down(_SHIFT) & _OPERANDS - 1), "i64")
+    start = code.load(starts.word(place.down(_SHIFT) & OPERANDS - 1), "i64")
     there = start + (place << 64 - _SHIFT >> 64 - _SHIFT)
-    return place.equals(_FILLED).select(filling.address(), there).as_pointer()
+    return place.equals(FILLED).select(filling.address(), there).as_pointer()

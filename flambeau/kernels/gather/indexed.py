@@ -25,7 +25,7 @@ from ..runtime.process import enabled
 from . import along, flat, rows
 from .bounds import natural, outside, within
 from .loops import Loops, by_parts
-from .part import WIDE, is_half, part_of
+from .part import WIDE, cast, is_half, part_of
 from .plan import Along, Plan, named, plan_of
 
 SMALL = 1024
@@ -71,7 +71,7 @@ def add_at(x: Any, key: tuple, values: Any) -> None:
     """
     if is_half(x.dtype):
         part = part_of(x, key, WIDE)
-        add_at(part.array, part.key, part.fitted(values).astype(WIDE))
+        add_at(part.array, part.key, cast(part.fitted(values), WIDE))
         part.store()
         return
     if along.write_at("add", x, key, values) or flat.write("add", x, key, values):
@@ -137,7 +137,7 @@ def spread(shape: tuple[int, ...], key: tuple, values: Any) -> Any:
         IndexError: An index is out of range.
     """
     if is_half(values.dtype):
-        return spread(shape, key, values.astype(WIDE)).astype(values.dtype)
+        return cast(spread(shape, key, cast(values, WIDE)), values.dtype)
     if key.__class__ is Along and values.size <= few.MOST and enabled():
         made = few.add_back(values, key.dim, shape[key.dim], key.index)  # type: ignore[attr-defined]
         if made is not NotImplemented and made.shape == shape:

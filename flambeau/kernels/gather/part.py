@@ -12,6 +12,9 @@ from typing import Any
 import numpy as np
 
 from ...formula.dimensions import broadcast_arrays
+from ..array.copy import copy_into
+from ..runtime import memory
+from ..runtime.process import enabled
 from .bounds import outside, within
 from .plan import Unsigned, named
 
@@ -24,6 +27,15 @@ _MUCH = 4
 def is_half(dtype: Any) -> bool:
     """Is it float16, bfloat16 or a smaller type? Those that NumPy has not are of kind V."""
     return dtype.itemsize <= 2 and dtype.kind in "fV"
+
+
+def cast(x: Any, dtype: Any) -> Any:
+    """An array in another dtype; itself if that is its own."""
+    if x.__class__ is not np.ndarray or x.dtype == dtype or not enabled():
+        return x.astype(dtype, copy=False)
+    made = memory.empty(x.shape, dtype)
+    copy_into(made, x)
+    return made
 
 
 def part_of(x: Any, key: tuple, dtype: Any) -> Whole | Touched:
@@ -47,7 +59,7 @@ class Whole:
     """
 
     def __init__(self, x: Any, key: tuple, dtype: Any):
-        self.x, self.array, self.key = x, x.astype(dtype, copy=False), key
+        self.x, self.array, self.key = x, cast(x, dtype), key
 
     def fitted(self, values: Any) -> Any:
         """Values as they are written to `array` at `key`."""
@@ -55,7 +67,7 @@ class Whole:
 
     def store(self) -> None:
         if self.array is not self.x:
-            np.copyto(self.x, self.array, casting="unsafe")
+            copy_into(self.x, self.array)
 
 
 class Touched:
@@ -77,7 +89,7 @@ class Touched:
         met, rows = np.unique(places, return_inverse=True)
         self.index_shape, self.rest = places.shape, self.front.shape[len(self.axes) :]
         self.key, self.met = (rows.reshape(places.shape),), np.unravel_index(met, sizes)
-        self.array = self.front[self.met].astype(dtype)
+        self.array = cast(self.front[self.met], dtype)
 
     def fitted(self, values: Any) -> Any:
         """Values as they are written to `array` at `key`: with the indices' dimensions in front."""
@@ -89,7 +101,7 @@ class Touched:
         return np.moveaxis(np.broadcast_to(values, shape), own, list(range(count)))
 
     def store(self) -> None:
-        self.front[self.met] = self.array.astype(self.front.dtype)
+        self.front[self.met] = cast(self.array, self.front.dtype)
 
 
 def _counted(index: Any, size: int, signed: bool) -> Any:

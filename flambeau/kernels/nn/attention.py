@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..array.half import widened
+from ..array.half import FLOAT32, as_type, widened
 from ..matmul.matmul import ELEMENTS, starts
 from ..matmul.microkernel import Shape, shapes
 from ..runtime import memory
@@ -159,7 +159,7 @@ def forward(q: Any, k: Any, v: Any, mask: Any, scale: float, causal: bool) -> An
             return NotImplemented
         q_wide, k_wide, v_wide = wide
         out, logs = forward(q_wide, k_wide, v_wide, _wide_mask(mask), scale, causal)
-        return out.astype(q.dtype), logs
+        return as_type(out, q.dtype), logs
     out = seated((*q.shape[:-1], v.shape[-1]), q.dtype)
     return attended(q, k, v, mask, scale, causal, out)
 
@@ -230,7 +230,7 @@ def backward(
         q_wide, k_wide, v_wide, g, out = wide
         added = _wide_mask(mask)
         found = backward(g, q_wide, k_wide, v_wide, out, logs, added, scale, causal)
-        return tuple(x.astype(q.dtype) for x in found)
+        return tuple(as_type(x, q.dtype) for x in found)
     gradients = [seated(x.shape, x.dtype) for x in (q, k, v)]
     q, k, v = (_rows_in_order(x) for x in (q, k, v))
     g, out = _alike(g, _rows_in_order(out))
@@ -247,7 +247,7 @@ def backward(
 
 def _wide_mask(mask: Any) -> Any:
     """A mask for float32 scores."""
-    return mask if mask is None or mask.dtype == np.bool_ else mask.astype(np.float32)
+    return mask if mask is None or mask.dtype == np.bool_ else as_type(mask, FLOAT32)
 
 
 def _alike(g: Any, out: Any) -> tuple[Any, Any]:

@@ -1,4 +1,4 @@
-"""Distances between the rows of matrices, from their differences.
+"""Distances between the rows of matrices, from their differences; Euclidean ones of long rows from a product.
 
 A few rows of one matrix meet two vectors of rows of the other, which is packed with its rows across the lanes, so that
 nothing is added up across lanes. Sums of 32 terms are added to others, as in all sums. A sum of squares that leaves
@@ -21,13 +21,13 @@ from ..matmul.microkernel import within
 from ..runtime import memory
 from ..runtime.entry import Body, Job, kernel
 from ..runtime.process import machine
+from . import distance_by_product
+from .distance_by_product import RANGE
 
 ROWS, VECTORS = 4, 2
 """Of a tile."""
 TERMS = 32
 """Terms of a sum that are added up one after the other."""
-RANGE = {"float": (1e-30, 1e37), "double": (1e-280, 1e300)}
-"""Where sums of squares have lost nothing."""
 
 
 class Numbers(NamedTuple):
@@ -48,6 +48,8 @@ def between(x: Any, y: Any, p: float) -> Any:
     element = _element(x, p)
     if element is None or x.shape[:-2] != y.shape[:-2] or not x.size * y.size:
         return NotImplemented
+    if p == 2 and (found := distance_by_product.between(x, y)) is not None:
+        return found
     lanes = machine().bits // BITS[element]
     given = _told(x.shape, y.shape[-2], lanes)
     made = memory.empty((*x.shape[:-1], y.shape[-2]), x.dtype)

@@ -15,12 +15,15 @@ from typing import Any
 import numpy as np
 
 from ..array.copy import in_order
+from ..array.half import HALF
 from ..convolution.plan import axes, three
+from ..llvm import BITS
+from ..loops.convert import converted
 from ..matmul.matmul import ELEMENTS
 from ..runtime import memory
 from ..runtime.entry import Job
 from ..runtime.process import machine
-from . import pooling_kernel
+from . import fractional, pooling_kernel, pooling_parts
 from .pooling_kernel import PartNumbers, Parts, PlaceNumbers, WindowNumbers, Windows
 
 LARGEST = 1 << 31
@@ -54,27 +57,78 @@ def _window(shape: Sequence[int], counts: Sequence[int], window: Any) -> tuple[i
 
 
 @lru_cache(1024)
-def _parts(shape: Sequence[int], counts: Sequence[int]) -> tuple[Any, Any, tuple[int, ...]] | None:
-    """The bounds of the parts, the elements of each, and what a kernel is told of them."""
+def _parts(
+    shape: Sequence[int], counts: Sequence[int], window: Any = None
+) -> tuple[Any, Any, tuple[int, ...], int] | None:
+    """The bounds of the parts, the elements of each, what a kernel is told of them, and the rows of the largest.
+
+    window: What places see are windows that are not dilated, without what lies outside of the image.
+    """
     sizes = shape[len(shape) - len(counts) :]
     if not _fits(sizes, counts):
         return None
     three_sizes, three_counts = three(sizes, 1), three(counts, 1)
-    cut = [bounds(m, k) for m, k in zip(three_sizes, three_counts)]
+    if window is None:
+        cut = [bounds(m, k) for m, k in zip(three_sizes, three_counts)]
+    else:
+        size, stride, _, before, _ = window
+        starts = zip(three_counts, three(stride, 1), three(before, 0))
+        low = [np.arange(k) * s - p for k, s, p in starts]
+        high = [at + k for at, k in zip(low, three(size, 1))]
+        cut = [(a.clip(0), b.clip(0, m)) for a, b, m in zip(low, high, three_sizes)]
     every = np.concatenate([np.concatenate(pair) for pair in cut]).astype(np.int32)
     lengths = [high - low for low, high in cut]
     divisors = lengths[0][:, None, None] * lengths[1][:, None] * lengths[2]
     planes = math.prod(shape) // math.prod(sizes)
     work = planes * (int(divisors.sum()) + math.prod(sizes) // 8)
-    return every, divisors, _told_of_parts(planes, work, three_sizes, three_counts, lengths[2])
+    longest = int(lengths[2].max())
+    told = _told_of_parts(planes, work, three_sizes, three_counts, longest)
+    return every, divisors, told, int(lengths[0].max()) * int(lengths[1].max())
+
+
+@lru_cache(1024)
+def _wide_parts(
+    shape: Sequence[int], counts: Sequence[int], window: Any, element: str
+) -> tuple[Any, Any, tuple[int, ...], int] | None:
+    """`_parts`, if vectors should walk along them."""
+    if window is not None and set(window[2]) != {1}:
+        return None
+    found = _parts(shape, counts, window)
+    if found is None or not _are_wide(found[3], found[2][_LONGEST], counts[-1], element):
+        return None
+    return found
+
+
+_LONGEST = len(Job._fields) + PartNumbers._fields.index("longest")
 
 
 def _told_of_parts(
-    planes: int, work: int, sizes: Sequence[int], counts: Sequence[int], lengths: Any
+    planes: int,
+    work: int,
+    sizes: Sequence[int],
+    counts: Sequence[int],
+    longest: int,
+    apart: int = 0,
 ) -> tuple[int, ...]:
     job = Job(rows=planes, length=1, weight=work, divisible=False)
-    longest = int(lengths.max())
-    return *job, *PartNumbers(**axes("x", sizes), **axes("u", counts), longest=longest)
+    sides = {**axes("x", sizes), **axes("u", counts)}
+    return *job, *PartNumbers(**sides, longest=longest, apart=apart)
+
+
+def _are_wide(rows: int, longest: int, places: int, element: str) -> bool:
+    """Is it less work to walk along each part, and join lanes at its end, than to gather what neighbouring places see?
+
+    Args:
+        rows, longest: Of a part.
+        places: Of a row of the result.
+    """
+    lanes = machine().bits // BITS[element]
+    walked = places * (rows * -(-longest // lanes) * WALKING + JOINING)
+    return walked < -(-places // lanes) * rows * longest * GATHERING
+
+
+WALKING, JOINING, GATHERING = 6, 60, 10
+"""About how many cycles it takes to look at a vector of neighbours, to join a vector's lanes, to gather a vector."""
 
 
 def bounds(size: int, count: int) -> tuple[Any, Any]:
@@ -83,8 +137,35 @@ def bounds(size: int, count: int) -> tuple[Any, Any]:
     return i * size // count, -(-(i + 1) * size // count)
 
 
-Plan = Callable[[Any], Any]
+Plan = Callable[..., Any]
 """A function of an array of the dtype and shape that it was made for."""
+
+
+def _in_single(plan: Plan | None, dtype: Any) -> Plan | None:
+    """The plan for a half type, of one for float32."""
+    if plan is None:
+        return None
+    return lambda x, *divisors: _rounded(
+        plan(_single(x), *(d.astype(np.float32) for d in divisors)), dtype
+    )
+
+
+def _single(x: Any) -> Any:
+    return _cast(x, memory.FLOAT32)
+
+
+def _cast(x: Any, dtype: Any) -> Any:
+    made = converted(x, dtype)
+    return x.astype(dtype) if made is None else made
+
+
+def _rounded(made: Any, dtype: Any) -> Any:
+    """Results of float32 in a half type; places stay."""
+    if made is NotImplemented:
+        return NotImplemented
+    if isinstance(made, tuple):
+        return _cast(made[0], dtype), *made[1:]
+    return _cast(made, dtype)
 
 
 def largest(x: Any, window: Any, counts: tuple[int, ...]) -> Any:
@@ -103,21 +184,68 @@ def largest_of_parts(x: Any, counts: tuple[int, ...]) -> Any:
 @lru_cache(1024)
 def maxima(dtype: Any, shape: tuple[int, ...], counts: tuple[int, ...], window: Any) -> Plan | None:
     """`largest`, or `largest_of_parts` where there is no window, of arrays of this layout."""
-    more: tuple = ()
-    if window is None:
-        found = _parts(shape, counts)
-        more, numbers = (found[:1], found[2]) if found is not None else ((), None)
-    else:
-        numbers = _window(shape, counts, window)
-    if dtype not in ELEMENTS or numbers is None or 0 in shape:
+    if dtype.name in HALF:
+        return _in_single(maxima(memory.FLOAT32, shape, counts, window), dtype)
+    element, bits = ELEMENTS.get(dtype), machine().bits
+    if element is None or 0 in shape:
         return None
-    view = Parts if window is None else Windows
-    kernel = pooling_kernel.maxima(ELEMENTS[dtype], machine().bits, view)
+    more: tuple = ()
+    found = _wide_parts(shape, counts, window, element)
+    if found is not None:
+        kernel = pooling_parts.maxima(element, bits)
+    else:
+        kernel = pooling_kernel.maxima(element, bits, Parts if window is None else Windows)
+        found = _parts(shape, counts) if window is None else None
+    if found is not None:
+        more, numbers = found[:1], found[2]
+    else:
+        numbers = None if window is None else _window(shape, counts, window)
+    if numbers is None:
+        return None
     made, given = (*shape[: len(shape) - len(counts)], *counts), (*more, *numbers)
 
     def plan(x: Any) -> tuple[Any, Any]:
         y, places = memory.empty(made, dtype), memory.empty(made, memory.INT64)
         kernel(in_order(x), y, places, *given)
+        return y, places
+
+    return plan
+
+
+def largest_at_random(
+    x: Any, samples: Any, windows: tuple[int, ...], counts: tuple[int, ...]
+) -> Any:
+    """The maximum of each window, and where it is, of windows that start where random numbers say.
+
+    Args:
+        x: (batch, channels, sizes)
+        samples: (batch, channels, dimensions), of x's dtype.
+    """
+    plan = _at_random(x.dtype, x.shape, windows, counts) if x.__class__ is np.ndarray else None
+    return NotImplemented if plan is None else plan(x, samples)
+
+
+@lru_cache(256)
+def _at_random(
+    dtype: Any, shape: tuple[int, ...], windows: tuple[int, ...], counts: tuple[int, ...]
+) -> Plan | None:
+    """`largest_at_random` of arrays of this layout."""
+    sizes, planes, element = shape[2:], shape[0] * shape[1], ELEMENTS.get(dtype)
+    if element is None or 0 in shape or not _fits(sizes, counts):
+        return None
+    place = fractional.bounds(dtype, planes, sizes, windows, counts)
+    work = planes * (math.prod(counts) * math.prod(windows) + math.prod(sizes) // 8)
+    told, apart = (three(sizes, 1), three(counts, 1)), 2 * (sum(counts) + 3 - len(counts))
+    numbers = _told_of_parts(planes, work, *told, windows[-1], apart)
+    if _are_wide(math.prod(windows[:-1]), windows[-1], counts[-1], element):
+        kernel = pooling_parts.maxima(element, machine().bits)
+    else:
+        kernel = pooling_kernel.maxima(element, machine().bits, Parts)
+    made = (*shape[:2], *counts)
+
+    def plan(x: Any, samples: Any) -> tuple[Any, Any]:
+        y, places = memory.empty(made, dtype), memory.empty(made, memory.INT64)
+        kernel(in_order(x), y, places, place(samples), *numbers)
         return y, places
 
     return plan
@@ -149,6 +277,8 @@ def spread(g: Any, places: Any, sizes: Sequence[int], window: Any = None) -> Any
     Args:
         window: What the places are maxima of, where that is known: it does not matter here.
     """
+    if g.dtype.name in HALF:
+        return _rounded(spread(_single(g), places, sizes, window), g.dtype)
     element, lead = _element(g), g.shape[: g.ndim - len(sizes)]
     known = type(places) is np.ndarray and places.dtype == np.int64 and places.shape == g.shape
     if element is None or not known:
@@ -191,15 +321,21 @@ def means(
     dtype: Any, shape: tuple[int, ...], counts: tuple[int, ...], window: Any
 ) -> Callable | None:
     """`averaged` of arrays of this layout, as a function of them and of the divisors."""
-    numbers = _window(shape, counts, window)
-    if dtype not in ELEMENTS or numbers is None or 0 in shape:
+    if dtype.name in HALF:
+        return _in_single(means(memory.FLOAT32, shape, counts, window), dtype)
+    element, numbers = ELEMENTS.get(dtype), _window(shape, counts, window)
+    if element is None or numbers is None or 0 in shape:
         return None
-    kernel = pooling_kernel.means(ELEMENTS[dtype], machine().bits, Windows)
+    found = _wide_parts(shape, counts, window, element)
+    if found is not None:
+        kernel, given = pooling_parts.means(element, machine().bits), (found[0], *found[2])
+    else:
+        kernel, given = pooling_kernel.means(element, machine().bits, Windows), numbers
     made = (*shape[: len(shape) - len(counts)], *counts)
 
     def plan(x: Any, divisors: Any) -> Any:
         y = memory.empty(made, dtype)
-        kernel(in_order(x), y, divisors, *numbers)
+        kernel(in_order(x), y, divisors, *given)
         return y
 
     return plan
@@ -208,12 +344,18 @@ def means(
 @lru_cache(1024)
 def means_of_parts(dtype: Any, shape: tuple[int, ...], counts: tuple[int, ...]) -> Plan | None:
     """`averaged_of_parts` of arrays of this layout."""
+    if dtype.name in HALF:
+        return _in_single(means_of_parts(memory.FLOAT32, shape, counts), dtype)
     found = _parts(shape, counts)
     if dtype not in ELEMENTS or found is None or 0 in shape:
         return None
-    every, divisors, numbers = found
+    every, divisors, numbers, _ = found
     shares = divisors.astype(dtype)
-    kernel = pooling_kernel.means(ELEMENTS[dtype], machine().bits, Parts)
+    element, bits = ELEMENTS[dtype], machine().bits
+    if _wide_parts(shape, counts, None, element) is not None:
+        kernel = pooling_parts.means(element, bits)
+    else:
+        kernel = pooling_kernel.means(element, bits, Parts)
     made = (*shape[: len(shape) - len(counts)], *counts)
 
     def plan(x: Any) -> Any:
@@ -226,6 +368,8 @@ def means_of_parts(dtype: Any, shape: tuple[int, ...], counts: tuple[int, ...]) 
 
 def shared(g: Any, window: Any, counts: tuple[int, ...], divisor: Any, sizes: Any) -> Any:
     """Each window's value, divided, added to what it saw: the transpose of `averaged`."""
+    if g.dtype.name in HALF:
+        return _rounded(shared(_single(g), window, counts, divisor, sizes), g.dtype)
     element, dilation = _element(g), window[2]
     if element is None or set(dilation) != {1}:
         return NotImplemented
@@ -237,6 +381,8 @@ def shared(g: Any, window: Any, counts: tuple[int, ...], divisor: Any, sizes: An
 
 def shared_of_parts(g: Any, counts: tuple[int, ...], sizes: Any) -> Any:
     """Each part's value, divided, added to what it saw: the transpose of `averaged_of_parts`."""
+    if g.dtype.name in HALF:
+        return _rounded(shared_of_parts(_single(g), counts, sizes), g.dtype)
     parts = _parts((*g.shape[: g.ndim - len(counts)], *sizes), counts)
     if _element(g) is None or parts is None:
         return NotImplemented
@@ -282,7 +428,8 @@ def _seeing(
     planes = math.prod(shape) // math.prod(counts)
     lengths = (cut[2][1] - cut[2][0]).clip(0)
     work = planes * (math.prod(spans) + math.prod(sizes))
-    return every, _told_of_parts(planes, work, three(counts, 1), three(sizes, 1), lengths)
+    longest = int(lengths.max())
+    return every, _told_of_parts(planes, work, three(counts, 1), three(sizes, 1), longest)
 
 
 def _divisors(divisor: Any, counts: tuple[int, ...], dtype: Any) -> Any:

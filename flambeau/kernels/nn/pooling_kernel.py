@@ -45,7 +45,8 @@ class WindowNumbers(NamedTuple):
 
 
 class PartNumbers(NamedTuple):
-    """Sizes of the image, how many parts there are, and the columns of the widest part."""
+    """Sizes of the image, how many parts there are, the columns of the widest part, and how many bounds each plane
+    has of its own (0: all have the same)."""
 
     x0: int
     x1: int
@@ -54,6 +55,7 @@ class PartNumbers(NamedTuple):
     u1: int
     u2: int
     longest: int
+    apart: int
 
 
 class PlaceNumbers(NamedTuple):
@@ -74,6 +76,9 @@ class Windows:
 
     def __init__(self, code: Body, element: str):
         self.code, self.element, self.n = code, element, code.n
+
+    def begin(self, row: Value) -> None:
+        """Look at a plane."""
 
     @contextmanager
     def rows(self, u0: Value, u1: Value) -> Iterator[Value]:
@@ -120,6 +125,15 @@ class Parts:
     def __init__(self, code: Body, element: str):
         self.code, self.element, self.n = code, element, code.n
         self.bounds = code.p["bounds"]
+
+    def begin(self, row: Value) -> None:
+        """Look at a plane, which may have bounds of its own."""
+        self.bounds = self.code.at(self.code.p["bounds"], "i32", row * self.n.apart)
+
+    def first(self, u0: Value, u1: Value) -> Value:
+        """Where in the plane the first row begins that a place sees."""
+        n = self.n
+        return (self.bound(u0.like(0), u0) * n.x1 + self.bound(n.u0 * 2, u1)) * n.x2
 
     def bound(self, start: Value, index: Value) -> Value:
         return self.code.get(self.bounds, "i32", start + index).convert("i64")
@@ -175,6 +189,7 @@ def planes(
             sight.line = code.scratch(room * (BITS[element] // 8))
             sight.quotients = code.at(sight.line, element, n.x2)
         with code.rows() as row:
+            sight.begin(row)
             body(code, sight, row)
         if line:
             code.free(sight.line)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ... import kernels
+from ...autograd.mode import mode
 from ...core.tensor import Tensor, wrap_dim
-from ...dispatch.inplace import inplace_form
 from ...dispatch.registry import method, public
 from ...dispatch.remembered import remembers
 from ...dispatch.rule.rule_operation import operation
@@ -20,37 +20,45 @@ from ..view.slice import diagonal, put_diagonal
 from .advanced import sibling
 
 
-@functools.lru_cache(maxsize=32)
-def _mask(n: int, m: int, diagonal: int) -> Any:
-    """Where the lower triangle is."""
-    return np.tri(n, m, diagonal, bool)
+def _other(x: Any, diagonal: int, upper: bool) -> Any:
+    """Where there are zeros."""
+    height, width = x.shape[-2:]
+    mask = np.tri(height, width, diagonal - 1, bool)
+    return mask if upper else ~mask
+
+
+def _kept(x: Any, diagonal: int, upper: bool) -> Any:
+    nothing = np.zeros((), x.dtype)
+    return kernels.array.masked_fill.filled(x, _other(x, diagonal, upper), nothing)
+
+
+def _clear(x: Any, diagonal: int, upper: bool) -> None:
+    nothing = np.zeros((), x.dtype)
+    kernels.array.masked_fill.fill(x, _other(x, diagonal, upper), nothing)
+
+
+_kept_map = kernels.Native("array.triangle", "kept", _kept)
+_clear_map = kernels.Native("array.triangle", "clear", _clear)
 
 
 def _triangle(name: str, side: str) -> Any:
-    shift = 0 if name == "tril" else 1
+    upper = name == "triu"
 
-    def compute(x: Any, diagonal: int) -> Any:
-        n, m = x.shape[-2:]
-        make = _mask if n * m <= 1 << 16 else _mask.__wrapped__
-        mask = make(n, m, diagonal - shift)
-        nothing = np.zeros((), x.dtype)
-        kept = kernels.array.masked_fill.filled(x, mask if shift else ~mask, nothing)
-        return np.ascontiguousarray(kept)
+    def compute(x: Any, diagonal: int) -> None:
+        _clear_map(x, diagonal if upper else diagonal + 1, upper)
 
     compute.__name__ = f"{name}_"
     compute.__doc__ = f"The {side} triangle; zeros elsewhere."
-    made = operation(compute, label=name.capitalize(), moves=True)
+    made = operation(compute, label=name.capitalize(), moves=True, writes=True)
     made.gradient(lambda g, diagonal: made(g, diagonal))
+
+    @made.afresh
+    def _(x: Any, diagonal: int) -> Any:
+        return _kept_map(x, diagonal if upper else diagonal + 1, upper)
 
     @remembers("input")
     def function(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tensor:
-        if input._array.ndim < 2:
-            raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
-        if not hasattr(diagonal, "__index__"):
-            raise TypeError(
-                f"{name}(): argument 'diagonal' must be int, not {type(diagonal).__name__}"
-            )
-        result = made(input, operator.index(diagonal))
+        result = made(input, _checked(name, input, diagonal))
         return result if out is None else write_out(out, result, name)
 
     function.__name__ = function.__qualname__ = name
@@ -72,7 +80,23 @@ def _triangle(name: str, side: str) -> Any:
         tensor([[1., {"0" if name == "tril" else "1"}.],
                 [{"1" if name == "tril" else "0"}., 1.]])
     """
-    return inplace_form(public(method=True)(function))
+
+    def form(self: Tensor, diagonal: int = 0) -> Tensor:
+        options = (_checked(name, self, diagonal),)
+        return made.into(self, (), options, mode.recording and self._node is not None)
+
+    form.__name__ = form.__qualname__ = f"{name}_"
+    form.__doc__ = f"The in-place form of `{name}`."
+    method()(form)
+    return public(method=True)(function)
+
+
+def _checked(name: str, input: Tensor, diagonal: Any) -> int:
+    if input._array.ndim < 2:
+        raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
+    if not hasattr(diagonal, "__index__"):
+        raise TypeError(f"{name}(): argument 'diagonal' must be int, not {type(diagonal).__name__}")
+    return operator.index(diagonal)
 
 
 tril, triu = _triangle("tril", "lower"), _triangle("triu", "upper")
@@ -182,6 +206,9 @@ def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
         raise RuntimeError("dimensions must larger than 1")
     if len(shape) > 2 and len(set(shape)) > 1:
         raise RuntimeError("all dimensions of input must be of equal length")
+    if not wrap and len(shape) == 2:
+        diagonal(self).fill_(fill_value)
+        return self
     size, step, offset = min(shape), sum(self.stride()), self.storage_offset()
     as_strided(self, (size,), (step,), offset).fill_(fill_value)
     if wrap and len(shape) == 2 and shape[0] > shape[1] + 1:
@@ -215,9 +242,8 @@ def trace(input: Tensor) -> Tensor:
 @operation(label="Trace")
 def _trace(x: Any) -> Any:
     """The sum of the diagonal, added up in 64 bits."""
-    category = "f" if x.dtype.kind == "V" else x.dtype.kind
-    wide = {"f": np.float64, "c": np.complex128}.get(category, np.int64)
-    return np.asarray(np.add.reduce(x.diagonal().astype(wide))).astype(_sum_type(x.dtype))
+    wide, own = _sum_types(x.dtype)
+    return np.asarray(x.diagonal().sum(None, wide), own)
 
 
 @_trace.gradient
@@ -225,6 +251,9 @@ def _(g: Tensor, shape_x: tuple[int, ...]) -> Tensor:
     return put_diagonal(g.expand(min(shape_x)), 0, 0, 1, shape_x)
 
 
-def _sum_type(dtype: Any) -> Any:
-    """Sums of integers are int64."""
-    return np.dtype(np.int64) if dtype.kind in "iu" else dtype
+@functools.cache
+def _sum_types(dtype: Any) -> tuple[Any, Any]:
+    """In which type elements are added up, and that of the sum: of integers it is int64."""
+    category = "f" if dtype.kind == "V" else dtype.kind
+    wide = {"f": np.float64, "c": np.complex128}.get(category, np.int64)
+    return np.dtype(wide), np.dtype(np.int64) if dtype.kind in "iu" else dtype

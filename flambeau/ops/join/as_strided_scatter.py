@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from ... import kernels
 from ...core.memory import may_overlap
-from ...core.tensor import Tensor, element_strides, wrap_numpy
+from ...core.tensor import Tensor, element_strides
 from ...dispatch.registry import public
+from ...dispatch.rule.rule_operation import operation
 from ...dispatch.write import OVERLAPS, repeats
-from ..elementwise.comparison import where
 from ..view.as_strided import at_strides, checked_place, storage_of
 from .view_copies import check_same_shape
 
@@ -43,13 +44,45 @@ def as_strided_scatter(
         raise RuntimeError(OVERLAPS)
     if 0 in wanted[0]:
         return input.clone()
-    taken = wrap_numpy(_elements_at(flat.size, wanted, own)).to(input.device)
-    return where(taken > 0, src.to(input.dtype).reshape(-1)[(taken - 1).clamp(min=0)], input)
+    return as_strided_scattered(input, src.to(input.device, input.dtype), flat.size, wanted, own)
 
 
-def _elements_at(size: int, source: tuple, target: tuple) -> np.ndarray:
-    """Which element lies where `target` looks, if they are laid where `source` does: from 1 on; 0 if none does."""
-    places = at_strides(np.arange(size), *source).reshape(-1)
-    elements = np.zeros(size, np.int64)
-    elements[places] = np.arange(1, places.size + 1)  # of several at one place the last counts
-    return at_strides(elements, *target).copy()
+@operation(operands="x src", label="AsStridedScatter")
+def as_strided_scattered(x: Any, src: Any, size: int, wanted: tuple, own: tuple) -> Any:
+    """x, laid in memory as `own` says, with `src` at `wanted`; both are (shape, strides, offset) in elements."""
+    whole = kernels.array.zeros.fresh((size,), x.dtype)
+    shown = at_strides(whole, *own)
+    kernels.array.copy.copy_into(shown, x)
+    kernels.array.copy.copy_into(at_strides(whole, *wanted), src)
+    return (
+        whole.reshape(x.shape) if shown.size == size and shown.flags.c_contiguous else shown.copy()
+    )
+
+
+@as_strided_scattered.gradient
+def _(g: Tensor, size: int, wanted: tuple, own: tuple, needs: tuple[bool, bool]) -> tuple:
+    nothing = g.new_zeros(wanted[0])
+    return (
+        as_strided_scattered(g, nothing, size, wanted, own) if needs[0] else None,
+        as_strided_gathered(g, size, wanted, own) if needs[1] else None,
+    )
+
+
+@operation(label="AsStridedScatter")
+def as_strided_gathered(g: Any, size: int, wanted: tuple, own: tuple) -> Any:
+    """What lies at `wanted` where g is laid as `own` says; of several elements at one place the last has all."""
+    whole = kernels.array.zeros.zeros((size,), g.dtype)
+    kernels.array.copy.copy_into(at_strides(whole, *own), g)
+    found = at_strides(whole, *wanted).copy()
+    if may_overlap(*wanted[:2]):
+        places = at_strides(np.arange(size), *wanted).reshape(-1)
+        last = np.zeros(size, np.int64)
+        number = np.arange(places.size)
+        last[places] = number
+        found *= (last[places] == number).reshape(found.shape)
+    return found
+
+
+@as_strided_gathered.gradient
+def _(g: Tensor, size: int, wanted: tuple, own: tuple) -> Tensor:
+    return as_strided_scattered(g.new_zeros(own[0]), g, size, wanted, own)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from typing import Any
 
+from ...core import tensor as handle
 from ...core.tensor import Tensor, wrap_dim
 from ...dispatch.registry import method, public
 from ...dispatch.remembered import remembers
@@ -218,31 +219,36 @@ def _places(cut: Tensor) -> Any:
     return cut.tolist()
 
 
+def _apart(parts: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """The same memory and history, but no views to differentiation: their versions are counted on their own."""
+    return tuple([handle.make(part._array, part._kind, part._node, [0], None) for part in parts])
+
+
 @public(method=True)
 def unsafe_split(tensor: Tensor, split_size: int, dim: int = 0) -> tuple[Tensor, ...]:
-    """`split` into copies, which may be written in place freely.
+    """`split` whose parts share the memory but are no views: nothing notices where both are written to.
 
     Source: torch.unsafe_split
     """
-    return tuple(part.clone() for part in split(tensor, split_size, dim))
+    return _apart(split(tensor, split_size, dim))
 
 
 @public(method=True)
 def unsafe_split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Tensor, ...]:
-    """`split_with_sizes` into copies, which may be written in place freely.
+    """`split_with_sizes` whose parts share the memory but are no views.
 
     Source: torch.unsafe_split_with_sizes
     """
-    return tuple(part.clone() for part in split_with_sizes(input, split_sizes, dim))
+    return _apart(split_with_sizes(input, split_sizes, dim))
 
 
 @public(method=True)
 def unsafe_chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
-    """`chunk` into copies, which may be written in place freely.
+    """`chunk` whose parts share the memory but are no views.
 
     Source: torch.unsafe_chunk
     """
-    return tuple(part.clone() for part in chunk(input, chunks, dim))
+    return _apart(chunk(input, chunks, dim))
 
 
 def _split_along(name: str, dim: int) -> None:

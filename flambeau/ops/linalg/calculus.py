@@ -92,15 +92,14 @@ def _along(values: Tensor, ndim: int, at: int) -> Tensor:
 
 def _slope(x: Tensor, at: int, spacing: Any, edge_order: int) -> Tensor:
     n = x.shape[at]
-    if isinstance(spacing, Tensor) and spacing.ndim:
-        if spacing.shape != (n,):
-            raise RuntimeError(
-                f"torch.gradient expected as many coordinates as the dimension is long, {n}, but got "
-                f"a tensor of shape {list(spacing.shape)}"
-            )
-        steps = _along(spacing[1:] - spacing[:-1], x.ndim, at)
-    else:
-        steps = x.new_ones([n - 1 if i == at else 1 for i in range(x.ndim)]) * spacing
+    if not isinstance(spacing, Tensor) or not spacing.ndim:
+        return _even_slope(x, at, spacing, edge_order)
+    if spacing.shape != (n,):
+        raise RuntimeError(
+            f"torch.gradient expected as many coordinates as the dimension is long, {n}, but got "
+            f"a tensor of shape {list(spacing.shape)}"
+        )
+    steps = _along(spacing[1:] - spacing[:-1], x.ndim, at)
     before, after = steps.narrow(at, 0, n - 2), steps.narrow(at, 1, n - 2)
     left, mid, right = (x.narrow(at, i, n - 2) for i in range(3))
     inner = (
@@ -112,15 +111,26 @@ def _slope(x: Tensor, at: int, spacing: Any, edge_order: int) -> Tensor:
     return cat([first, inner, last], at)
 
 
+def _even_slope(x: Tensor, at: int, spacing: Any, edge_order: int) -> Tensor:
+    """Of samples at one distance, where the middle one of three does not count."""
+    n = x.shape[at]
+    inner = (x.narrow(at, 2, n - 2) - x.narrow(at, 0, n - 2)) / (2 * spacing)
+    a, b, *more = (x.narrow(at, i, 1) for i in range(edge_order + 1))
+    c, d, *before = (x.narrow(at, n - 1 - i, 1) for i in range(edge_order + 1))
+    first = -1.5 * a + 2 * b - 0.5 * more[0] if more else b - a
+    last = 0.5 * before[0] - 2 * d + 1.5 * c if before else c - d
+    return cat([first / spacing, inner, last / spacing], at)
+
+
 def _edge(x: Tensor, steps: Tensor, at: int, order: int, end: int) -> Tensor:
     """The slope at the first or the last point, from its one or two neighbours on one side."""
-    n = x.shape[at]
+    n, m = x.shape[at], steps.shape[at]
     a, b = (x.narrow(at, n - 1 - i if end else i, 1) for i in (0, 1))
-    h = steps.narrow(at, n - 2 if end else 0, 1)
+    h = steps.narrow(at, m - 1 if end else 0, 1)
     sign = -1 if end else 1
     if order == 1:
-        return sign * (b - a) / h
-    k = steps.narrow(at, n - 3 if end else 1, 1)
+        return (a - b if end else b - a) / h
+    k = steps.narrow(at, m - 2 if end else 1, 1)
     c = x.narrow(at, n - 3 if end else 2, 1)
     return sign * (-(2 * h + k) / (h * (h + k)) * a + (h + k) / (h * k) * b - h / (k * (h + k)) * c)
 

@@ -7,15 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from ... import kernels
 from ...core import tensor as handle
-from ...core.dtype import bool_
-from ...core.tensor import Tensor, wrap
+from ...core.dtype import BY_NUMPY
+from ...core.tensor import Tensor
 from ...core.twin import of_arrays
 from ...dispatch.decided import decided
 from ...dispatch.formula.formula_operation import Operand as operand
 from ...dispatch.formula.pointwise import pointwise
 from ...dispatch.formula.rowwise import rowwise
 from ...dispatch.registry import public
+from ...dispatch.rule.rule_operation import operation
 from ...formula import primitive as p
 from ...formula.expression import Expression, length, position
 from ..elementwise.activation import logsigmoid
@@ -241,13 +243,37 @@ def _has_others(array: Any, low: int, stop: int) -> bool:
     return bool(array.size) and bool(((array < low) | (array >= stop)).any())
 
 
-@of_arrays
-def _pairs(labels: Any, classes: int) -> tuple[Any, Any]:
-    """The labels before the first -1, and which pairs of label and class count: those whose class is no label."""
+def _lacking(x: Any, labels: Any) -> tuple[Any, Any]:
+    """With NumPy, a label at a time: the sums of what labels lack to exceed others by 1, and their slopes."""
+    rows = np.arange(x.shape[0])
     valid = np.logical_and.accumulate(labels >= 0, -1)
-    index = np.where(valid, labels, 0)
-    own = ((index[..., None] == np.arange(classes)) & valid[..., None]).any(-2)
-    return index, valid[..., :, None] & ~own[..., None, :]
+    own = np.zeros(x.shape, bool)
+    for i in range(labels.shape[1]):
+        own[rows, labels[:, i]] |= valid[:, i]
+    sums, slopes = np.zeros(x.shape[0], np.float64), np.zeros_like(x)
+    for i in range(labels.shape[1]):
+        lack = 1 - x[rows, labels[:, i]][:, None] + x
+        active = (lack > 0) & ~own & valid[:, i : i + 1]
+        sums += np.where(active, lack, 0).sum(-1, np.float64)
+        slopes += active
+        slopes[rows, labels[:, i]] -= active.sum(-1).astype(x.dtype)
+    return sums.astype(x.dtype), slopes
+
+
+_lacking_map = kernels.Native("nn.multilabel", "lacking", _lacking)
+
+
+@operation(label="MultilabelMarginLoss", outputs="sums slopes", differentiable=(0,))
+def lacking(x: Any, labels: Any) -> Any:
+    """What the labels of each row lack to exceed by 1 the classes that are none, and the slopes of that."""
+    wide = BY_NUMPY[x.dtype].compute
+    sums, slopes = _lacking_map(np.ascontiguousarray(x, wide), labels)
+    return sums.astype(x.dtype, copy=False), slopes.astype(x.dtype, copy=False)
+
+
+@lacking.gradient
+def _(g_sums: Tensor, slopes: Tensor) -> Tensor:
+    return g_sums.unsqueeze(-1) * slopes.detach()  # type: ignore[attr-defined]
 
 
 @loss()
@@ -274,12 +300,9 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean
         raise RuntimeError(
             f"argument #2 'target' is out of range: labels are 0 to {classes - 1}, or -1"
         )
-    index, counted = _pairs(labels, classes)
-    kind = target._kind
-    picked = input.gather(-1, wrap(index, kind))  # type: ignore[attr-defined]
-    lack = 1 - (picked.unsqueeze(-1) - input.unsqueeze(-2))  # type: ignore[attr-defined]
-    mask = wrap(counted, kind.with_dtype(bool_)) & (lack > 0)
-    losses = where(mask, lack, 0.0).sum((-2, -1)) / classes
+    rows = input if input.ndim == 2 else input.unsqueeze(0)  # type: ignore[attr-defined]
+    losses = lacking(rows, np.ascontiguousarray(labels.reshape(rows.shape)))[0] / classes
+    losses = losses if input.ndim == 2 else losses.squeeze(0)
     return reduced(losses, reduction, "MultilabelMarginLoss")
 
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ...core.tensor import Tensor, wrap_numpy
-from ...core.twin import of_arrays
+from ... import kernels
+from ...core.tensor import Tensor
+from ...dispatch.decided import decided
 from ...dispatch.registry import NAMESPACES, public
-from .pooling import check_dims, take_places
+from ...dispatch.rule.rule_operation import operation
+from .pooling import check_dims, spread
 from .window import numbers
 
 
@@ -29,18 +31,23 @@ def starts(sample: Any, size: int, count: int, kernel: int) -> Any:
     return np.concatenate([places, np.full((*sample.shape, 1), last)], -1)
 
 
-@of_arrays
-def _places(x: Any, kernel: tuple[int, ...], sizes: tuple[int, ...], samples: Any) -> Any:
-    """Where each window's maximum is.
+def _starts(x: Any, kernel: tuple[int, ...], sizes: tuple[int, ...], samples: Any) -> list[Any]:
+    """Where the windows of each plane start, for each dimension: (batch, channels, count).
 
     The first random number belongs to the width of an image, but to the depth of a volume.
     """
-    n, (batch, channels) = len(sizes), x.shape[:2]
-    own, samples = x.shape[2:], samples[:batch, :channels]
-    first = [
+    n, own = len(sizes), x.shape[2:]
+    return [
         starts(samples[..., n - 1 - i if n == 2 else i], own[i], sizes[i], kernel[i])
         for i in range(n)
     ]
+
+
+def _largest(x: Any, samples: Any, kernel: tuple[int, ...], sizes: tuple[int, ...]) -> Any:
+    """The maxima of windows that start where random numbers say, and their places, with NumPy."""
+    first = _starts(x, kernel, sizes, samples)
+    n, (batch, channels) = len(sizes), x.shape[:2]
+    own = x.shape[2:]
     flat = x.reshape(batch, channels, math.prod(own))
     best: Any = None
     places: Any = None
@@ -57,7 +64,21 @@ def _places(x: Any, kernel: tuple[int, ...], sizes: tuple[int, ...], samples: An
             continue
         better = (values > best) | np.isnan(values)
         best, places = np.where(better, values, best), np.where(better, at, places)
-    return places
+    return best, places
+
+
+_largest_map = kernels.Native("nn.pooling", "largest_at_random", _largest)
+
+
+@operation(label="FractionalMaxPool", outputs="values places", differentiable=(0,))
+def fractional(x: Any, kernel: tuple[int, ...], sizes: tuple[int, ...], samples: Any) -> Any:
+    """The maxima of windows that start where random numbers say, and where they are."""
+    return _largest_map(x, samples[: x.shape[0], : x.shape[1]], kernel, sizes)
+
+
+@fractional.gradient
+def _(g_values: Tensor, places: Tensor, shape_x: tuple[int, ...], sizes: tuple[int, ...]) -> Tensor:
+    return spread(g_values, places._array, shape_x[-len(sizes) :], None)
 
 
 _DOC = """The maxima of windows at random distances, over {n} dimensions.
@@ -78,6 +99,7 @@ _DOC = """The maxima of windows at random distances, over {n} dimensions.
 def _fractional(n: int) -> None:
     name = f"fractional_max_pool{n}d"
 
+    @decided("input _random_samples")
     def with_indices(
         input: Tensor,
         kernel_size: Any,
@@ -85,20 +107,26 @@ def _fractional(n: int) -> None:
         output_ratio: Any = None,
         return_indices: bool = False,
         _random_samples: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> Any:
         check_dims(name, input, n)
         input._kind.check_elements(name)
         kernel = numbers("kernel_size", kernel_size, n, name)
         sizes = _sizes(name, input, output_size, output_ratio, n)
         batched = input.ndim == n + 2
         x = input if batched else input.unsqueeze(0)
-        if _random_samples is None:
-            rand = NAMESPACES["torch"]["rand"]
-            _random_samples = rand(*x.shape[:2], n, dtype=input.dtype, device=input.device)
-        _check(name, x, kernel, sizes, _random_samples, n)
-        places = _places(x._array, kernel, sizes, _random_samples._array)
-        values, indices = take_places(x, places, n), wrap_numpy(places)
-        return (values, indices) if batched else (values.squeeze(0), indices.squeeze(0))
+        _check(name, x, kernel, sizes, n)
+        if _random_samples is not None:
+            _check_samples(x, _random_samples, n)
+        rand, shape = NAMESPACES["torch"]["rand"], (*x.shape[:2], n)
+        options = {"dtype": input.dtype, "device": input.device}
+
+        def run(input: Tensor, samples: Tensor | None) -> tuple[Tensor, Tensor]:
+            x = input if batched else input.unsqueeze(0)  # type: ignore[attr-defined]
+            drawn = rand(shape, **options) if samples is None else samples
+            values, indices = fractional(x, kernel, sizes, drawn._array)
+            return (values, indices) if batched else (values.squeeze(0), indices.squeeze(0))
+
+        return run
 
     def function(
         input: Tensor,
@@ -128,13 +156,16 @@ def _sizes(name: str, input: Tensor, size: Any, ratio: Any, n: int) -> tuple[int
     return tuple(int(m * r) for m, r in zip(input.shape[-n:], ratios))
 
 
-def _check(name: str, x: Tensor, kernel: tuple, sizes: tuple, samples: Tensor, n: int) -> None:
+def _check(name: str, x: Tensor, kernel: tuple, sizes: tuple, n: int) -> None:
     for m, k, out in zip(x.shape[-n:], kernel, sizes):
         if k < 1 or out < 1 or out + k - 1 > m:
             raise RuntimeError(
                 f"{name}: pool size {list(kernel)} too large relative to input {list(x.shape)} for an "
                 f"output of {list(sizes)}"
             )
+
+
+def _check_samples(x: Tensor, samples: Tensor, n: int) -> None:
     if samples.dtype is not x.dtype:
         raise RuntimeError(
             "Expect _random_samples to have the same dtype as input: got "

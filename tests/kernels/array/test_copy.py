@@ -129,3 +129,16 @@ def test_empty_and_single_elements():
         x = np.ones(shape)
         assert copying.contiguous(x).shape == shape
         copying.copy_into(np.empty(shape), x)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "i8", "c16", "i2"])
+@pytest.mark.parametrize("times", [2, 3, 7, 16, 17])
+def test_elements_that_are_repeated(dtype: str, times: int, each_number_of_threads) -> None:
+    for shape in ((1025,), (60, 170), (5, 70, 33)):
+        x = (np.random.default_rng(times).normal(size=shape) * 9).astype(dtype)
+        for given in (x, np.asfortranarray(x)):
+            source = np.broadcast_to(given[..., None], (*shape, times))
+            for _ in each_number_of_threads:
+                target = np.zeros(source.shape, dtype)
+                copying.copy_into(target, source)
+                assert np.array_equal(target, source)

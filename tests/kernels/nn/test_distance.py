@@ -66,3 +66,26 @@ def test_what_is_no_number() -> None:
         found = torch.cdist(x, y, p)[:, 0].tolist()
         assert math.isnan(found[0])
         assert found[1] == math.inf
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("offset", [0.0, 0.5, 30.0])
+@pytest.mark.parametrize("shape", [(201, 203, 64), (3, 90, 130, 75)])
+def test_by_products(dtype, offset, shape, each_number_of_threads) -> None:
+    """Rows that lie close together are summed up again; where many do, all are."""
+    from flambeau.kernels.nn import distance_by_product
+
+    rng = np.random.default_rng(1)
+    *lead, m, n, k = shape
+    x = (rng.standard_normal((*lead, m, k)) + offset).astype(dtype)
+    y = (rng.standard_normal((*lead, n, k)) + offset).astype(dtype)
+    y[..., :3, :] = x[..., :3, :]
+    y[..., 3, :] = x[..., 3, :] * (1 + 1e-4)
+    differences = x.astype("f8")[..., :, None, :] - y.astype("f8")[..., None, :, :]
+    expected = np.sqrt((differences**2).sum(-1))
+    assert (distance_by_product.between(x, y) is None) == (offset == 30)
+    for _ in each_number_of_threads:
+        found = distance.between(x, y, 2)
+        np.testing.assert_allclose(found, expected, rtol=3e-6 if dtype == "f4" else 1e-14)
+    x[..., 0, 0] = np.inf if dtype == "f8" else 1e25
+    assert distance_by_product.between(x, y) is None

@@ -173,6 +173,92 @@ def test_what_is_left_to_numpy():
     from flambeau.kernels.nn import pooling
 
     window = ((2,), (2,), (1,), (0,), (0,))
-    for x in (np.ones((2, 6), "i4"), np.ones((2, 6), "f2"), np.ones((0, 6), "f4")):
+    for x in (np.ones((2, 6), "i4"), np.ones((0, 6), "f4")):
         assert pooling.largest(x, window, (3,)) is NotImplemented
         assert pooling.averaged(x, window, (3,), np.ones(3)) is NotImplemented
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [(97,), (400,), (5, 130), (3, 4, 70)])
+def test_wide_parts(size, dtype, each_number_of_threads):
+    """Vectors walk along these; lanes find the first of equal ones, and the last nan."""
+    from flambeau.kernels.nn import pooling, pooling_parts
+
+    rng = np.random.default_rng(len(size))
+    counts = (2,) * len(size)
+    x = rng.integers(-3, 3, (6, *size)).astype(dtype)
+    x[1] = -np.inf
+    x[2].flat[[3, 5, x[2].size - 2]] = np.nan
+    flat = x.reshape(6, -1)
+    for _ in each_number_of_threads:
+        values, found = pooling.largest_of_parts(x, counts)
+        mean = pooling.averaged_of_parts(x, counts)
+        for place in np.ndindex(counts):
+            cut = [range(u * m // 2, -(-(u + 1) * m // 2)) for u, m in zip(place, size)]
+            seen = np.array([np.ravel_multi_index(at, size) for at in itertools.product(*cut)])
+            here = (slice(None), *place)
+            best = [
+                seen[np.flatnonzero(np.isnan(row[seen]))[-1]] if np.isnan(row[seen]).any()
+                else seen[row[seen].argmax()]
+                for row in flat
+            ]  # fmt: skip
+            assert found[here].tolist() == best
+            np.testing.assert_array_equal(values[here], flat[range(6), best])
+            expected = flat[:, seen].astype(np.float64).mean(1).astype(dtype)
+            np.testing.assert_allclose(
+                mean[here], expected, rtol=2e-7 if dtype == np.float32 else 1e-15
+            )
+    assert pooling_parts.maxima.cache_info().currsize  # these kernels were used
+
+
+def test_a_long_mean_keeps_its_digits():
+    from flambeau.kernels.nn import pooling
+
+    x = np.full((1, 3_000_000), 0.1, np.float32)
+    np.testing.assert_allclose(pooling.averaged_of_parts(x, (2,)), 0.1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("size", [(9, 40), (5, 6, 40)])
+@pytest.mark.parametrize("width", [2, 25])
+def test_windows_at_random_places(size, width, dtype):
+    """Against NumPy, which takes each window's elements at places that it computes on its own."""
+    from flambeau.kernels.nn import pooling
+    from flambeau.ops.nn.pooling_fractional import _largest
+
+    rng = np.random.default_rng(width)
+    windows = (*(2,) * (len(size) - 1), width)
+    x = rng.standard_normal((4, 33, *size)).astype(dtype)
+    samples = rng.random((4, 33, len(size))).astype(dtype)
+    for counts in ((3,) * len(size), (1,) * len(size), (4,) * (len(size) - 1) + (9,)):
+        found, expected = (
+            f(x, samples, windows, counts) for f in (pooling.largest_at_random, _largest)
+        )
+        assert np.array_equal(found[0], expected[0])
+        assert np.array_equal(found[1], expected[1])
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_types_are_computed_in_single_and_rounded_once(dtype):
+    import ml_dtypes
+
+    from flambeau.kernels.nn import pooling
+
+    dtype = np.dtype(getattr(ml_dtypes, dtype, dtype))
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((2, 3, 21)).astype(dtype)
+    wide, window, divisor = x.astype("f4"), ((3,), (2,), (1,), (0,), (0,)), np.full(10, 3)
+    for function, more in (
+        (pooling.averaged, (window, (10,), divisor)), (pooling.averaged_of_parts, ((4,),)),
+        (pooling.shared, (window, (21,), np.full(21, 3), (43,))),
+        (pooling.shared_of_parts, ((21,), (50,))),
+        (pooling.spread, (rng.integers(0, 5, (2, 3, 21)), (5,))),
+    ):  # fmt: skip
+        found = function(x, *more)
+        assert found.dtype == dtype
+        assert found.tobytes() == function(wide, *more).astype(dtype).tobytes()
+    for function, more in ((pooling.largest, (window, (10,))), (pooling.largest_of_parts, ((4,),))):
+        (found, places), (values, expected) = function(x, *more), function(wide, *more)
+        assert found.dtype == dtype
+        assert found.astype("f4").tobytes() == values.tobytes()
+        assert np.array_equal(places, expected)

@@ -159,3 +159,23 @@ def test_scatter_converts_to_the_dtype_of_the_input() -> None:
     )
     assert result.dtype is torch.float32
     assert result.tolist() == [1, 1, 0]
+
+
+def test_a_view_of_memory_beside_the_tensor_is_not_remembered() -> None:
+    """The same call of a tensor that lies alike in smaller memory is refused each time."""
+    for _ in range(5):
+        x = torch.arange(12)
+        assert torch.as_strided(x[:6], (2,), (8,)).tolist() == [0, 8]
+        assert torch.as_strided(x[4:], (2,), (1,), 0).tolist() == [0, 1]
+        assert torch.as_strided(x[4:], (2,), (1,)).tolist() == [4, 5]
+    for _ in range(5):
+        with pytest.raises(RuntimeError, match="out of bounds"):
+            torch.as_strided(torch.arange(6), (2,), (8,))
+
+
+def test_gradient_of_overlapping_sources_goes_to_the_last() -> None:
+    x, src = torch.zeros(4, requires_grad=True), torch.ones(2, 2, requires_grad=True)
+    y = torch.as_strided_scatter(x, src, (2, 2), (1, 1))
+    y.backward(torch.tensor([1.0, 2.0, 3.0, 4.0]))
+    assert x.grad.tolist() == [0, 0, 0, 4]
+    assert src.grad.tolist() == [[1, 0], [2, 3]]

@@ -226,3 +226,22 @@ def test_sizes_by_name():
     assert x.repeat(repeats=(2, 1)).tolist() == [[0, 1], [0, 1]]
     assert x.view(size=(2, 1)).expand(size=(2, 2)).tolist() == [[0, 0], [1, 1]]
     assert x.clone().resize_(size=(1,)).tolist() == [0]
+
+
+def test_parts_that_are_no_views_share_the_memory() -> None:
+    x = torch.arange(6.0)
+    for parts in (
+        torch.unsafe_split(x, 2),
+        torch.unsafe_chunk(x, 3),
+        x.unsafe_split_with_sizes([2, 2, 2]),
+    ):
+        assert [part.data_ptr() for part in parts] == [x.data_ptr() + 8 * i for i in range(3)]
+        version = x._version
+        assert parts[1]._base is None
+        parts[1].add_(0)
+        assert x._version == version
+    leaf = torch.ones(4, requires_grad=True)
+    first, second = torch.unsafe_split(leaf * 3, 2)
+    first.mul_(2)
+    (first.sum() + second.sum()).backward()
+    assert leaf.grad.tolist() == [6, 6, 3, 3]
