@@ -102,7 +102,7 @@ def _noting(call: Callable[[Any], Any], x: Tensor) -> Callable | None:
     """What gives such views their history, where it is one node of a view operation."""
     if x._kind.dtype.category < FLOAT:
         return None
-    like = handle.make(x._array, x._kind, None, [0], None)
+    like = handle.make(x._array, x._kind, None, x._cell, x._base)
     leaf = like._node = Leaf(like, x._array.shape)
     with enable_grad():
         view = call(like)

@@ -14,7 +14,7 @@ from ...dispatch.formula.rowwise import rowwise
 from ...dispatch.registry import public
 from ...formula import primitive as p
 from ...formula.expression import Expression, length
-from ..reduction.sum import mean, sum
+from ..reduction.sum import mean_, sum_
 
 
 def loss(order: str = "") -> Callable:
@@ -95,7 +95,7 @@ def reduced(losses: Tensor, reduction: str, label: str = "") -> Tensor:
     check_reduction(reduction)
     if label and losses._node is not None:
         return _reducer(label, reduction).over(losses)
-    return mean(losses) if reduction == "mean" else sum(losses)
+    return (mean_ if reduction == "mean" else sum_).over(losses)  # type: ignore[no-any-return]
 
 
 def check_dtype(what: str, given: Tensor, wanted: Tensor) -> None:
