@@ -333,3 +333,10 @@ def test_a_list_is_an_index_as_it_is_now():
         picked = x[torch.tensor([0, 2]), :, None]
         assert picked.shape == (2, 2, 1)
         assert picked[1].tolist() == [[4], [5]]
+
+
+def test_a_list_of_what_is_moved_may_be_one_argument():
+    x, y = torch.arange(2.0), torch.arange(3.0)
+    for _ in range(5):
+        assert torch.cartesian_prod(x, y)[4].tolist() == [1, 1]
+        assert torch.meshgrid([x, y], indexing="ij")[0].tolist() == [[0] * 3, [1] * 3]
