@@ -278,7 +278,7 @@ def study(
     if number == LEARNED_AT and not (state.modes or mode.watchers or mode.levels):
         _seen[key] = _NEVER
         operands = (moved,) if isinstance(moved, Tensor) else tuple(moved)
-        if _are_options(args, moved):
+        if _are_options(args, moved) and all(isinstance(x, Tensor) for x in operands):
             from .remembered_moves import learned  # when something is moved a third time
 
             single = isinstance(moved, Tensor)

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from ... import kernels
 from ..._caller import warn
+from ...core import tensor as handle
 from ...core.dtype import BY_NUMPY
 from ...core.layout import check_memory_format, contiguous_format, copy_of, preserve_format
 from ...core.layout import is_contiguous as is_laid_out
-from ...core.limit import EXCEEDED, reworded
-from ...core.memory import may_overlap
+from ...core.limit import EXCEEDED, MAX_DIMS, reworded
+from ...core.memory import may_overlap, owner
 from ...core.tensor import Tensor, element_strides, register, wrap
 from ...core.unset import left
 from ...dispatch.registry import method, public
-from ...dispatch.remembered import remembers
+from ...dispatch.remembered import Finding
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.rule.view_operation import sizes_of, strided_view, view_operation
 
@@ -54,16 +57,12 @@ def laid(g: Any, size: int, source: tuple, target: tuple, shared: tuple) -> Any:
     Elements of `shared` that lie at one place are one number, whose gradient they divide among them: what
     made them one (expand, unfold) adds it up again.
     """
-    if may_overlap(*source[:2]):
-        where = at_strides(np.arange(size), *source)
-        flat = kernels.gather.indexed.spread((size,), (where,), g.astype(BY_NUMPY[g.dtype].compute))
-    else:
-        flat = kernels.array.zeros.zeros((size,), g.dtype)
-        kernels.array.copy.copy_into(at_strides(flat, *source), g)
+    where = at_strides(np.arange(size), *source)
+    flat = kernels.gather.indexed.spread((size,), (where,), g.astype(BY_NUMPY[g.dtype].compute))
     if may_overlap(*shared[:2]):
         elements = at_strides(np.arange(size), *shared)
         flat /= np.maximum(np.bincount(elements.reshape(-1), minlength=size), 1)
-    return at_strides(flat, *target).astype(g.dtype, copy=may_overlap(*target[:2]))
+    return at_strides(flat, *target).astype(g.dtype)
 
 
 @laid.gradient
@@ -87,20 +86,49 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
                 [1, 2],
                 [2, 3]])
     """
-    if storage_offset is not None:
-        if storage_offset < 0:
-            raise RuntimeError(f"Tensor: invalid storage offset {storage_offset}")
-        storage_offset -= input.storage_offset()
-    return _from_here(input, size, stride, storage_offset or 0)
+    behind = 0
+    if storage_offset.__class__ is int:
+        behind = storage_offset - input.storage_offset()  # type: ignore[operator]
+    case = _PLACED.find(_PLACED.token, input, size, stride, behind)
+    if case is not None:
+        return case(input)  # type: ignore[no-any-return]
+    result = _placed_at(input, size, stride, storage_offset)
+    array, own = result._array, input._array
+    if array.__class__ is ndarray and array.size and handle.views is not None:
+        offset = behind * array.itemsize
+        if 0 <= offset <= _reach(own) - _reach(array):
+            sizes, steps = array.shape, element_strides(array)
+
+            def call(x: Tensor) -> Tensor:
+                return _placed_at(x, sizes, steps, x.storage_offset() + behind)
+
+            make = partial(handle.views.view, sizes, array.strides, offset, call)
+            _PLACED.learn(make, input, size, stride, behind)
+    return result
 
 
-@remembers("input")
-def _from_here(input: Tensor, size: Any, stride: Any, offset: int) -> Tensor:
-    """`as_strided` whose offset counts from the tensor's first element, so that its layout says what is shown."""
-    start = input.storage_offset()
-    own = input._array.shape, element_strides(input._array), start
+_PLACED = Finding()
+
+
+def _reach(array: Any) -> int:
+    """How many bytes after its first element the last one lies."""
+    return sum([(n - 1) * step for n, step in zip(array.shape, array.strides)])
+
+
+def _placed_at(input: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
+    own_array = input._array
+    if storage_offset is None and input._node is None and own_array.__class__ is ndarray:
+        root = owner(own_array)
+        whole = root.nbytes == own_array.nbytes and root.flags.c_contiguous
+        if whole and own_array.flags.c_contiguous:
+            shape, steps, _ = checked_place(own_array.reshape(-1), size, stride, 0)
+            if 0 not in shape and len(shape) < MAX_DIMS and math.prod(shape) < 1 << 31:
+                places = tuple([n * own_array.itemsize for n in steps])
+                return handle.wrap_view(strided_view(own_array, shape, places), input)
+    own = input._array.shape, element_strides(input._array), input.storage_offset()
     flat = storage_of(input)
-    return as_strided_(input, flat, own, checked_place(flat, size, stride, start + offset))
+    wanted = checked_place(flat, size, stride, own[2] if storage_offset is None else storage_offset)
+    return as_strided_(input, flat, own, wanted)
 
 
 def checked_place(flat: Any, size: Any, stride: Any, offset: int) -> tuple:
