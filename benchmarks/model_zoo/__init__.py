@@ -5,7 +5,7 @@ returns what is compared between the libraries: a loss, or a tensor of results. 
 from the same seed.
 """
 
-from . import convolution, generative, half, language, other, recurrent, vision
+from . import convolution, generative, half, language, other, recurrent, vision, written_out
 from .registry import MODELS
 
 __all__ = [
@@ -17,4 +17,5 @@ __all__ = [
     "other",
     "recurrent",
     "vision",
+    "written_out",
 ]

@@ -10,7 +10,7 @@ from typing import Any
 from .._caller import warn
 from ..core.device import backends
 from ..core.dtype import DTYPES, dtype
-from ..core.handler import casters, state
+from ..core.handler import casters, lower, state
 from ..core.tensor import Tensor
 from ..dispatch.torch_function import guards
 from .cast import Casts, converted
@@ -52,7 +52,7 @@ class _Context:
         self.device, self.to, self.policy, self.casts = device, to, POLICIES[device], casts
 
     def run(self, guard: Any, args: tuple, kwargs: dict) -> Any:
-        """A call: casts are not in force within it, but those outside of what casts."""
+        """A call: within it casts are not in force, but for those outside of what casts."""
         before = state.casting
         for i in range(len(before) - 1, -1, -1):
             handler = _handler(before[i].device, guard.cast_as)
@@ -66,6 +66,8 @@ class _Context:
 
 
 def _below(guard: Any, args: tuple, kwargs: dict) -> Any:
+    if not (kwargs or lower):
+        return guard.original(*args)
     function, args, kwargs = guard.below(args, kwargs)
     return function(*args, **kwargs)
 
@@ -86,6 +88,11 @@ def _run(
 
 def _lower(context: _Context, guard: Any, args: tuple, kwargs: dict) -> Any:
     return _run(context, guard, args, kwargs, context.to, _FLOATS)
+
+
+def _lower_anew(context: _Context, guard: Any, args: tuple, kwargs: dict) -> Any:
+    """The same of what may give a view of what it is given: nobody may write to a cast that is kept."""
+    return _lower(_Context(context.device, context.to, None), guard, args, kwargs)
 
 
 def _full(context: _Context, guard: Any, args: tuple, kwargs: dict) -> Any:
@@ -109,10 +116,25 @@ def _like_input(context: _Context, guard: Any, args: tuple, kwargs: dict) -> Any
     return result.to(given.dtype) if given.device.type == context.device else result
 
 
+def _recurrent(context: _Context, guard: Any, args: tuple, kwargs: dict) -> Any:
+    """A whole network, whose products cast by themselves."""
+    state.casting = (*state.casting, context)
+    device = context.device
+    given = [_cast(value, _float32, _NARROW, device) for value in args]
+    named = {name: _cast(value, _float32, _NARROW, device) for name, value in kwargs.items()}
+    result = _below(guard, tuple(given), named)
+    if context.policy.recurrent[guard.cast_as]:
+        return _cast(result, context.to, (_float32,), device)
+    return result
+
+
 def _refused(context: _Context, guard: Any, args: tuple, kwargs: dict) -> Any:
     if any(x.device.type == context.device for x in _tensors((args, kwargs))):
         raise RuntimeError(context.policy.refused[1])  # type: ignore[index]
     return _call(guard, args, kwargs)
+
+
+_VIEWING = ("einsum",)
 
 
 @functools.cache
@@ -120,11 +142,13 @@ def _handler(device: str, path: str) -> Callable | None:
     """What a function is handed to, by the name that guards know it by; None if it is not on the lists."""
     policy = POLICIES[device]
     lists = (
+        (_VIEWING, _lower_anew),
         (policy.lower, _lower),
         (policy.full, _full),
         (policy.chosen, _chosen),
         (policy.widest, _to_widest),
         (policy.like_input, _like_input),
+        (policy.recurrent, _recurrent),
         (policy.refused or (), _refused),
     )
     if path.startswith(policy.spaces):
@@ -171,7 +195,7 @@ class autocast:
         device_type: "cpu"; "cuda" warns and does nothing where there is no such device.
         dtype: bfloat16 or float16. Default: bfloat16 on a CPU, float16 on CUDA.
         enabled: False: as if outside of all `autocast`.
-        cache_enabled: Keep the casts of weights until they change or the outermost `autocast` is left.
+        cache_enabled: Keep the casts of weights until they change, also for other blocks; see `amp.cast.Casts`.
 
     Source: torch.autocast; Micikevicius et al. (2018)
 
@@ -344,7 +368,7 @@ def clear_autocast_cache() -> None:
     """
     for context in state.casting:
         if context.casts is not None:
-            context.casts.kept.clear()
+            context.casts.clear()
 
 
 # ------------------------------------------------------------------- in functions with a gradient

@@ -5,7 +5,8 @@ Source: aten/src/ATen/autocast_mode.h
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,8 @@ class Policy:
         full: float32; `spaces` are namespaces of such.
         chosen: float32, unless they are given a dtype.
         widest: The widest of their operands' types.
+        recurrent: Whole recurrent networks: inputs are multiplied in the 16-bit type, and steps follow each other in
+            float32. For those that are True the result has the 16-bit type.
         like_input: What they are given; the result has the input's type, though weights are float32.
         refused: Functions that are not safe, and what is said of them.
     """
@@ -27,6 +30,7 @@ class Policy:
     chosen: frozenset[str] = frozenset()
     widest: frozenset[str] = frozenset()
     like_input: frozenset[str] = frozenset()
+    recurrent: Mapping[str, bool] = field(default_factory=dict)
     refused: tuple[str, str] | None = None
 
 
@@ -57,6 +61,7 @@ CPU = Policy(
     ),
     spaces=("fft.",),
     like_input=frozenset(("layer_norm", "batch_norm", "instance_norm", "group_norm", "rms_norm")),
+    recurrent={"lstm": True, "rnn_tanh": True, "rnn_relu": True, "gru": False},
 )
 
 CUDA = Policy(

@@ -12,6 +12,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .. import kernels
 from ..core.dtype import BY_NUMPY
 from ..core.kind import kind_of
 from ..core.tensor import wrap
@@ -269,6 +270,9 @@ class Port:
     @property
     def notes(self) -> Any:
         return self.node.notes
+
+
+kernels.constructs(globals(), "make_port", Port, "node", "index", "shape", "kind")
 
 
 class RemovableHandle:

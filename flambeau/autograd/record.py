@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from . import node as node_module
 from .mode import mode
-from .node import Node, Port
+from .node import Node
 
 
 def record(node: Node, results: Sequence[Any], outputs: Sequence[int] | None = None) -> None:
@@ -23,7 +24,7 @@ def record(node: Node, results: Sequence[Any], outputs: Sequence[int] | None = N
     else:
         for i in outputs:
             result = results[i]
-            result._node = Port(node, i, result._array.shape, result._kind)
+            result._node = node_module.make_port(node, i, result._array.shape, result._kind)
     if mode.watchers:
         tell_watchers(node, results)
 

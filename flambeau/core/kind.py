@@ -40,6 +40,7 @@ class Kind:
     __slots__ = (
         "_one",
         "_scalars",
+        "_zero",
         "backend",
         "compute",
         "device",
@@ -55,6 +56,7 @@ class Kind:
     dtype: dtype
     device: device
     xp: ModuleType
+    numbers: frozenset[Any]
 
     def __init__(self, dtype: dtype, device: device):  # type: ignore[valid-type]
         self.dtype, self.device = dtype, device
@@ -68,6 +70,7 @@ class Kind:
         )
         self.strided: Kind = self
         self._one: Any = None
+        self._zero: Any = None
         self._scalars: dict[float, Any] = {}
 
     def scalar(self, value: float) -> Any:
@@ -78,6 +81,10 @@ class Kind:
         """
         found = self._scalars.get(value)
         if found is None:
+            if not value and math.copysign(1.0, value) > 0:
+                if self._zero is None:
+                    self._zero = self.backend.number(self.device.index, value, self.compute)
+                return self._zero
             if isinstance(value, int):
                 check_bits(value)
             found = self.backend.number(self.device.index, value, self.compute)

@@ -61,6 +61,36 @@ def owner(array: Any) -> Any:
     return array
 
 
+_watchers: dict[int, list[Any]] = {}
+"""Who wants to know that somebody may write to memory uncounted, by the id of the array that owns it."""
+
+
+def watch(array: Any, watcher: Any) -> None:
+    """Let ``watcher.exposed()`` be called when somebody gets hold of the memory that an array owns: once.
+
+    A tensor's version counts what operations write. It does not count what is written through `.data`, storages, and
+    arrays and addresses that are given to others.
+    """
+    _watchers.setdefault(id(array), []).append(watcher)
+
+
+def unwatch(place: int, watcher: Any) -> None:
+    """End that; `place` is the array's id."""
+    found = _watchers.get(place)
+    if found is not None and watcher in found:
+        found.remove(watcher)
+        if not found:
+            del _watchers[place]
+
+
+def expose(array: Any) -> Any:
+    """Say that somebody gets hold of an array's memory; gives it back."""
+    if _watchers:
+        for watcher in _watchers.pop(id(owner(array)), ()):
+            watcher.exposed()
+    return array
+
+
 def extent(array: Any) -> tuple[int, int]:
     """The first address of an array's memory, and how many bytes it has."""
     first = address(array)

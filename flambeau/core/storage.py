@@ -13,7 +13,7 @@ import numpy as np
 from .device import CPU, backends, resolve
 from .device import device as Device
 from .dtype import CONVERSIONS, DTYPES, dtype, state
-from .memory import address, foreign, is_writable, keep_alive, memory_of, owner
+from .memory import address, expose, foreign, is_writable, keep_alive, memory_of, owner
 
 _storages: weakref.WeakValueDictionary[int, UntypedStorage] = weakref.WeakValueDictionary()
 """Storages that somebody holds, by their memory's owner: equal memory gives one object."""
@@ -299,7 +299,7 @@ def _mapped(filename: Any, shared: bool, size: int) -> np.ndarray:
 
 def storage_of(array: Any, device: Device = CPU) -> UntypedStorage:
     """The storage of a tensor's array, which is on a device."""
-    root = owner(array)
+    root = owner(expose(array))
     found = _storages.get(id(root))
     if found is None:
         found = _storages[id(root)] = _of_bytes(memory_of(root), root, device)

@@ -28,7 +28,7 @@ from .device import CPU, device_of
 from .device import device as Device
 from .dtype import DTYPES, dtype
 from .kind import Kind, kind_of
-from .memory import address, extent, owner
+from .memory import address, expose, extent, owner
 from .size import Size
 
 _size = tuple.__new__
@@ -181,7 +181,7 @@ class Tensor:
 
     def data_ptr(self) -> int:
         """The address of the first element."""
-        return address(self._array) if self._array.size else 0
+        return address(expose(self._array)) if self._array.size else 0
 
     def element_size(self) -> int:
         """Bytes an element."""

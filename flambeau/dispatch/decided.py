@@ -47,11 +47,16 @@ def _computing(decide: Any, operands: Sequence[str]) -> Callable:
     found = arguments(decide)
     source = Source(decide.__name__, decide=decide, keep=keep)
     lookup(source)
-    given = ", ".join(found)
-    with source.block(f"def {decide.__name__}({', '.join(written(found, source))}):"):
+    count = decide.__code__.co_argcount
+    head, given = written(found, source), [*found]
+    passed = ", ".join([*given[:count], *(f"{name}={name}" for name in given[count:])])
+    if count < len(head):
+        head.insert(count, "*")
+    key = ", ".join(given)
+    with source.block(f"def {decide.__name__}({', '.join(head)}):"):
         source(f"""
-            run = find(token, {given})
-            if run is None: run = keep(token, ({given},), decide({given}))
+            run = find(token, {key})
+            if run is None: run = keep(token, ({key},), decide({passed}))
             return run({", ".join(operands)})
             """)
     made = source.function(decide.__name__)

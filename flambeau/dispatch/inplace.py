@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from numpy import ndarray
+from numpy import copyto, ndarray
 
 from .._source import Source
 from ..autograd.mode import mode
 from ..core import tensor as handle
 from ..core.error import two_devices
 from ..core.promotion import check_cast
-from ..core.tensor import Tensor, wrap
+from ..core.tensor import UNVERSIONED, Tensor, wrap
 from ..core.twin import around
 from ..kernels.gather.plan import snapshot
 from .arguments import arguments, written
@@ -35,6 +35,9 @@ def write_result(
     Raises:
         RuntimeError: The result has another shape, or a dtype that the target's cannot hold.
     """
+    usual = _written_plainly(target, function, operands)
+    if usual is not None:
+        return usual
     check_writable(target, (target, *operands))
     before = target
     if mode.recording and any(x._node is not None for x in (target, *operands)):
@@ -51,6 +54,28 @@ def write_result(
         raise two_devices((target._kind.device, result._kind.device))
     store(target, result._array)
     finish_write(target, result._node)
+    return target
+
+
+def _written_plainly(
+    target: Tensor, function: Callable[[Tensor], Tensor], operands: Sequence[Any]
+) -> Tensor | None:
+    """The target, where nothing of it is unusual: memory in order, no histories, a result like the target."""
+    array, base = target._array, target._base
+    if array.__class__ is not ndarray or not array.flags.carray or target._cell[0] is UNVERSIONED:
+        return None
+    if mode.recording:
+        if target._node is not None or (base is not None and base._node is not None):
+            return None
+        for x in operands:
+            if x._node is not None:
+                return None
+    result = function(target)
+    values = result._array
+    if result._kind is not target._kind or values.shape != array.shape or result._node is not None:
+        return None
+    copyto(array, values)
+    finish_write(target, None)
     return target
 
 
@@ -91,7 +116,7 @@ class Write:
         values: Tensor,
         key: Any,
         options: tuple = (),
-        explain: Callable[[], None] | None = None,
+        explain: Callable[[], Any] | None = None,
     ):
         self.operation, self.input, self.target, self.values = operation, input, target, values
         self.key, self.options, self.explain = key, options, explain

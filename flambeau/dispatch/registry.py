@@ -121,7 +121,9 @@ def _stands_in_a_module(function: Any) -> bool:
         found = found.__wrapped__
     home = found.__globals__.get("__name__")
     return (
-        "<" not in found.__code__.co_qualname and home is not None and home == function.__module__
+        "<" not in f"{function.__qualname__}{found.__code__.co_qualname}"
+        and home is not None
+        and home == function.__module__
     )
 
 

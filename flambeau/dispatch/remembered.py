@@ -71,6 +71,14 @@ class Finding:
         if key is not None and _count(key) == LEARNED_AT and _are_options(args, None):
             _table[0].keep(key, case, *args)
 
+    def learn(self, make: Callable[[], Any], moved: Tensor, *options: Any) -> None:
+        """Let ``find(token, moved, *options)`` give what `make` gives, if this is the third call for such a tensor."""
+        if not _table or state.modes or mode.watchers or mode.levels:
+            return
+        key = _table[0].key(self.token, moved, *options)
+        if key is not None and _count(key) == LEARNED_AT and _are_options(options, None):
+            _table[0].keep(key, make(), kept(options), moved._kind)
+
 
 def lookup(source: Source) -> None:
     """Give a written function ``find``, its own ``token``, and ``study``."""

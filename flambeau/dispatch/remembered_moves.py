@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.mode import mode, no_grad
-from ..autograd.node import next_sequence
+from ..autograd.mode import enable_grad, mode, no_grad
+from ..autograd.node import Leaf, next_sequence
 from ..autograd.record import tell_watchers
 from ..core import tensor as handle
 from ..core.device import CPU
-from ..core.dtype import float64
+from ..core.dtype import FLOAT, float64
 from ..core.kind import kind_of
 from ..core.memory import address, extent
 from ..core.tensor import Tensor
@@ -50,7 +50,7 @@ def learned(
     if result.__class__ is not Tensor:
         return None
     if any(result._cell is y._cell for y in operands):
-        return _view(call, x, result, note) if single else None
+        return _view(call, x, result, note or _noting(call, x)) if single else None
     return _move(call, operands, single, result)
 
 
@@ -64,7 +64,7 @@ def _itself(x: Any) -> Any:
 def _view(
     call: Callable[[Any], Any], x: Tensor, result: Any, note: Callable | None = None
 ) -> Callable | None:
-    """A view of the same memory; of a tensor with a history the function itself makes it, or `note` its history."""
+    """A view of the same memory; `note` gives that of a tensor with a history its own, or the function itself makes it."""
     if result.__class__ is not Tensor or result is x or result._cell is not x._cell:
         return None
     array, own = result._array, x._array
@@ -96,6 +96,31 @@ def _is_inside(array: Any, own: Any) -> bool:
     """Does an array look at nothing but memory from the first to the last element of another?"""
     (first, size), (start, room) = extent(array), extent(own)
     return start <= first and first + size <= start + room
+
+
+def _noting(call: Callable[[Any], Any], x: Tensor) -> Callable | None:
+    """What gives such views their history, where it is one node of a view operation."""
+    if x._kind.dtype.category < FLOAT:
+        return None
+    like = handle.make(x._array, x._kind, None, [0], None)
+    leaf = like._node = Leaf(like, x._array.shape)
+    try:
+        with enable_grad():
+            view = call(like)
+    except RuntimeError:
+        return None  # it asks for the memory around the operand, which `like` does not know
+    node = view._node
+    if (
+        view._kind is not x._kind
+    ):  # real numbers of complex ones: the operation's nodes have its operand's kind
+        return None
+    note = getattr(getattr(node, "operation", None), "note", None)
+    if note is None or node.outputs > 1 or node.edges != (leaf,):
+        return None
+    options = node.options
+    if any(isinstance(option, np.ndarray) for option in options):
+        return None  # the case would keep this operand's memory
+    return lambda x, view: note(x, view, options)
 
 
 def _several(

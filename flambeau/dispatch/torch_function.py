@@ -241,13 +241,16 @@ def outer({cells}):
     def casting(*args, **kwargs):
         if 0: ({cells})
         guard = "guard"
-        if not kwargs and not guard.modes and not guard.casters:
+        if not kwargs and not guard.modes:
             plain = guard.plain
             for value in args:
                 if value.__class__ not in plain:
                     break
             else:
-                return guard.original(*args)
+                if guard.casters and (contexts := guard.state.casting):
+                    return contexts[-1].run(guard, args, kwargs)
+                if not guard.lower:
+                    return guard.original(*args)
         function, args, kwargs = guard.chosen(args, kwargs)
         return function(*args, **kwargs)
 
@@ -261,6 +264,8 @@ def outer({cells}):
         usual = "usual"
         absent = "absent"
         if others{missing}:
+            if "keywords".issuperset(others){there}:
+                return "signature".function({given}**others)
             args, kwargs = "signature".settled(({given}), others)
             return "signature".function(*args, **kwargs)
         return usual({given})
@@ -292,8 +297,9 @@ def _named_codes(cells: int, names: tuple[str, ...], required: int) -> tuple[Cod
     """The same of guards that take arguments by name, of functions with these positional ones."""
     given = "".join(f"{name}, " for name in names)
     missing = "".join(f" or {name} is absent" for name in names[:required])
+    there = "".join(f" and {name} is not absent" for name in names[:required])
     place = __file__, _LINE_OF_NAMED
-    options = {"head": given, "given": given, "missing": missing}
+    options = {"head": given, "given": given, "missing": missing, "there": there}
     return _compiled(_SOURCE_OF_NAMED, place, cells, **options)  # type: ignore[no-any-return]
 
 
@@ -432,7 +438,7 @@ class ExchangedGuard(Guard):
     __slots__ = ("remaining",)
 
     # the codes run in other modules and see only their guard
-    plain, modes, casters = PLAIN, entered, casters
+    plain, modes, casters, lower, state = PLAIN, entered, casters, lower, state
 
     def __init__(
         self,
@@ -469,6 +475,7 @@ class ExchangedGuard(Guard):
             "usual": signature.usual or self.original,
             "absent": ABSENT,
             "signature": signature,
+            "keywords": signature.known.difference(names),
         }
         defaults = [signature.defaults.get(name, ABSENT) for name in names]
         function.__defaults__ = tuple(defaults)  # the other codes take any arguments, and need none

@@ -155,12 +155,7 @@ class Native:
         )
         self.function = self.plain if found is None else found
         if found is not None and self.few:
-
-            def many(*given: Any) -> Any:
-                value = found(*given)
-                return self.plain(*given) if value is NotImplemented else value
-
-            self.function = import_module(f"{__name__}.{self.few}").product(many)
+            self.function = import_module(f"{__name__}.{self.few}").product(found)
         return self.function(*given)
 
     def __call__(self, *given: Any) -> Any:

@@ -55,12 +55,17 @@ def _built(x: Any, name: str, plain: Callable, into: bool) -> Callable:
 
 def added(x: Any, y: Any) -> Any:
     """x + y."""
+    if x.__class__ is np.ndarray and x.size < SMALL and x.dtype.itemsize > 2:
+        return x + y
     found = _kernel(x, "add", np.add)
     return x + y if found is None or y.__class__ is not x.__class__ else found(x, y)
 
 
 def add_into(x: Any, y: Any) -> None:
     """x += y."""
+    if x.__class__ is np.ndarray and x.size < SMALL and x.dtype.itemsize > 2:
+        x += y
+        return
     found = _kernel(x, "add", _add_into, into=True)
     if found is None or y.__class__ is not x.__class__:
         x += y

@@ -55,6 +55,11 @@ LAZY = {
     ),
     "linalg.removed": ("eig lstsq matrix_rank solve symeig", "eig lstsq reinforce solve symeig"),
     "linalg.low_precision": ("_int_mm _scaled_mm", ""),
+    "linalg.weight_only": (
+        "_convert_weight_to_int4pack_for_cpu _dyn_quant_matmul_4bit _dyn_quant_pack_4bit_weight "
+        "_weight_int4pack_mm_for_cpu _weight_int8pack_mm",
+        "",
+    ),
     "nn.attention": ("", ""),
     "loss.ctc": ("ctc_loss", ""),
     "nn.convolution": (

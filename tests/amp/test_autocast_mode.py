@@ -48,6 +48,62 @@ def test_what_needs_range_runs_in_float32(name):
         assert FULL[name]().dtype is torch.float32
 
 
+@pytest.mark.parametrize(
+    ("kind", "dtype"), [("LSTM", torch.bfloat16), ("RNN", torch.bfloat16), ("GRU", torch.float32)]
+)
+@pytest.mark.parametrize("packed", [False, True])
+def test_recurrent_networks(kind, dtype, packed):
+    """Their results' types are PyTorch's, and the steps are those of float32."""
+    torch.manual_seed(0)
+    layer, x = getattr(nn, kind)(6, 5, 2, bidirectional=True), torch.randn(7, 3, 6)
+    if packed:
+        x = nn.utils.rnn.pack_padded_sequence(x, [7, 4, 2])
+    want = layer(x)
+    with torch.autocast("cpu"):
+        got = layer(x)
+        again = layer(x, got[1])
+    flat = [(a, b) for a, b in zip(_leaves(got), _leaves(want)) if a.is_floating_point()]
+    assert {a.dtype for a, _ in flat} == {dtype} == {a.dtype for a in _leaves(again)[:1]}
+    for a, b in flat:
+        torch.testing.assert_close(a.float(), b, rtol=0, atol=0.02)
+    sum(a.float().square().sum() for a, _ in flat).backward()
+    slopes = [p.grad for p in layer.parameters()]
+    layer.zero_grad()
+    sum(b.square().sum() for _, b in flat).backward()
+    for got, p in zip(slopes, layer.parameters()):
+        assert (got - p.grad).abs().max() <= 0.03 * p.grad.abs().max() + 0.02
+
+
+def _leaves(values):
+    if isinstance(values, torch.Tensor):
+        return [values]
+    return [] if values is None else [leaf for value in values for leaf in _leaves(value)]
+
+
+def test_steps_of_recurrent_networks():
+    x = torch.randn(3, 6)
+    with torch.autocast("cpu"):
+        assert [y.dtype for y in nn.LSTMCell(6, 5)(x)] == [torch.float32] * 2
+        assert nn.GRUCell(6, 5)(x).dtype is torch.float32
+        assert nn.RNNCell(6, 5)(x).dtype is torch.bfloat16
+
+
+def test_modes_are_asked_before_anything_is_cast():
+    seen = []
+
+    class Names(torch.overrides.TorchFunctionMode):
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            seen.append(func.__name__)
+            return func(*args, **(kwargs or {}))
+
+    with torch.autocast("cpu"), Names():
+        first = F.linear(A, A)
+    with Names(), torch.autocast("cpu"):
+        second = F.linear(A, A)
+    assert first.dtype is second.dtype is torch.bfloat16
+    assert seen == ["linear"] * 2
+
+
 def test_float64_is_left_alone():
     with torch.autocast("cpu"):
         assert (A.double() @ A.double()).dtype is torch.float64

@@ -23,6 +23,7 @@ BY_MEANING = {
     "ao/quantization/quantize.py": "float16 weights are a kind of dynamic quantisation",
     "masked/maskedtensor/core.py": "a method of that name",
     "nested/function.py": "a method of that name",
+    "ops/linalg/weight_only.py": "which types PyTorch multiplies weights of few bits by",
     "amp/autocast_mode.py": "the types that autocast computes in are its own rule",
     "amp/grad_scaler.py": "gradients in the type whose range is too small are not unscaled",
     "cpu/amp/autocast_mode.py": "the type that autocast computes in on such a device",

@@ -278,3 +278,66 @@ def test_tensors_in_one_sequence_or_each_on_its_own() -> None:
     for _ in range(6):
         assert torch.cartesian_prod([x, x]).tolist() == torch.cartesian_prod(x, x).tolist()
         assert [y.tolist() for y in torch.atleast_2d([x, x])] == [[[0, 1, 2]]] * 2
+
+
+def test_strided_views_are_shown_where_they_fit():
+    memory = torch.arange(12.0)
+    whole, part = memory.view(3, 4), memory[4:8]
+    for _ in range(5):
+        assert whole.as_strided((2, 2), (1, 2)).tolist() == [[0, 2], [1, 3]]
+        assert whole.as_strided((2,), (3,), 1).tolist() == [1, 4]
+        assert part.as_strided((2,), (2,)).tolist() == [4, 6]
+        assert part.as_strided((2,), (2,), 5).tolist() == [5, 7]
+        assert part.as_strided((2,), (2,), 1).tolist() == [1, 3]
+    for _ in range(5):
+        assert memory[:6].as_strided((3,), (4,)).tolist() == [0, 4, 8]  # beyond its own elements
+        with pytest.raises(RuntimeError, match="out of bounds"):
+            torch.arange(6.0).as_strided((3,), (4,))
+    x = torch.ones(3, 4, requires_grad=True)
+    x.as_strided((2, 2), (1, 2)).sum().backward()
+    assert x.grad.tolist() == [[1, 1, 1, 1], [0] * 4, [0] * 4]
+    whole.as_strided((2, 2), (1, 2)).zero_()
+    assert memory[:5].tolist() == [0, 0, 0, 0, 4]
+
+
+def test_pairs_are_complex_where_they_begin_at_even_elements():
+    for _ in range(5):
+        pairs = torch.arange(8.0).view(2, 2, 2)
+        shown = torch.view_as_complex(pairs)
+        assert shown.tolist() == [[0 + 1j, 2 + 3j], [4 + 5j, 6 + 7j]]
+        shown.zero_()
+        assert not pairs.any()
+        with pytest.raises(RuntimeError, match="storage_offset divisible by 2"):
+            torch.view_as_complex(torch.arange(9.0)[1:].view(2, 2, 2))
+        z = torch.tensor([1 + 2j, 3 - 4j], requires_grad=True)
+        torch.view_as_complex(torch.view_as_real(z)).real.sum().backward()
+        assert z.grad.tolist() == [1, 1]
+    for _ in range(5):
+        z = torch.tensor([1 + 2j, 3 - 4j])
+        z.imag.neg_()
+        assert z.tolist() == [1 - 2j, 3 + 4j]
+
+
+def test_copies_of_views_are_copies():
+    x, y = torch.arange(6.0).view(2, 3), torch.empty(3)
+    for _ in range(5):
+        made = torch.select_copy(x, 0, 1)
+        made.zero_()
+        assert torch.select_copy(x, 0, 1, out=y) is y
+        assert y.tolist() == [3, 4, 5]
+        assert torch.transpose_copy(x, 0, 1).is_contiguous()
+        assert x.narrow_copy(1, 1, 2).tolist() == [[1, 2], [4, 5]]
+
+
+def test_a_list_is_an_index_as_it_is_now():
+    x, rows = torch.arange(6.0).view(3, 2), [0, 2]
+    for _ in range(5):
+        assert x[rows].tolist() == [[0, 1], [4, 5]]
+    rows[0] = 1
+    assert x[rows].tolist() == [[2, 3], [4, 5]]
+    with pytest.raises(IndexError, match="out of bounds"):
+        x[[0, 3]]
+    for _ in range(5):
+        picked = x[torch.tensor([0, 2]), :, None]
+        assert picked.shape == (2, 2, 1)
+        assert picked[1].tolist() == [[4], [5]]

@@ -188,7 +188,7 @@ def test_clipping_takes_few_launches() -> None:
     assert [name for name in found if name.startswith(("norm", "foreach"))] == [
         "norm_parts",
         "norm_whole",
-        "foreach__product",
+        "foreach_mul",
     ]
     assert len(found) < 16
 

@@ -91,6 +91,9 @@ PROGRAMS: dict[str, Program] = {
     "cummin": (lambda x: torch.cummin(x, 1).values, (_distinct(2, 4),)),
     "cumprod": (lambda x: torch.cumprod(x, 1), ((2, 4),)),
     "logcumsumexp": (lambda x: torch.logcumsumexp(x, 1), ((2, 4),)),
+    "pixel_shuffle": (lambda x: torch.pixel_shuffle(x, 2), ((1, 4, 2, 3),)),
+    "pixel_unshuffle": (lambda x: torch.pixel_unshuffle(x, 2), ((1, 4, 4),)),
+    "channel_shuffle": (lambda x: torch.channel_shuffle(x, 2), ((1, 4, 3),)),
     "diag_embed": (lambda x: torch.diag_embed(x, 1), ((2, 3),)),
     "index_select": (lambda x: torch.index_select(x, 1, ROWS), ((2, 4),)),
     "index_add": (lambda x, y: torch.index_add(x, 1, ROWS, y, alpha=2), ((2, 4), (2, 3))),
@@ -354,7 +357,17 @@ PROGRAMS: dict[str, Program] = {
         ),
         ((3, 3), (3, 2)),
     ),
-    "lu": (lambda a: torch.linalg.lu_factor(_spd(a))[0], ((3, 3),)),
+    "lu": (
+        lambda a: (torch.linalg.lu_factor(_spd(a))[0], *torch.linalg.lu(_spd(a))[1:]),
+        ((3, 3),),
+    ),
+    "reflections": (
+        lambda a, tau, b: (
+            torch.linalg.householder_product(a, tau),
+            torch.ormqr(a, tau, b, True, True),
+        ),
+        ((4, 3), (3,), (4, 2)),
+    ),
     "qr": (lambda a: torch.linalg.qr(a), (_distinct(4, 3) + np.eye(4, 3),)),
     "symmetric": (
         lambda a: torch.linalg.eigvalsh(a + a.mT + APART),

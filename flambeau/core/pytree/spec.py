@@ -39,8 +39,11 @@ class TreeSpec:
         self.type, self._context = type, context
         children = self._children = list(children_specs)
         self.num_children = len(children)
-        self.num_nodes = 1 + sum(child.num_nodes for child in children)
-        self.num_leaves = 1 if type is None else sum(child.num_leaves for child in children)
+        nodes, leaves = 1, int(type is None)
+        for child in children:
+            nodes += child.num_nodes
+            leaves += child.num_leaves
+        self.num_nodes, self.num_leaves = nodes, leaves
 
     @property
     def context(self) -> Any:
@@ -204,6 +207,16 @@ def flatten(tree: Any, test: Test, leaves: list[Any]) -> TreeSpec:
         return LEAF
     children, context = node.flatten_fn(tree)
     return TreeSpec(kind, context, [flatten(child, test, leaves) for child in children])
+
+
+def gather(tree: Any, test: Test, leaves: list[Any]) -> None:
+    """Append the leaves to a list, and nothing else."""
+    node = None if test is not None and test(tree) else NODES.get(node_type(tree))
+    if node is None:
+        leaves.append(tree)
+        return
+    for child in node.flatten_fn(tree)[0]:
+        gather(child, test, leaves)
 
 
 def flatten_with_path(

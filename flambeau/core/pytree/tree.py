@@ -7,7 +7,7 @@ from types import UnionType
 from typing import Any
 
 from .node import NODES, node_type
-from .spec import LEAF, Test, TreeSpec, flatten, flatten_with_path
+from .spec import LEAF, Test, TreeSpec, flatten, flatten_with_path, gather
 
 Kinds = type | tuple[type, ...] | UnionType | Callable[[Any], bool]
 
@@ -65,7 +65,9 @@ def tree_leaves(tree: Any, is_leaf: Test = None) -> list[Any]:
 
     Source: torch.utils._pytree.tree_leaves
     """
-    return tree_flatten(tree, is_leaf)[0]
+    leaves: list[Any] = []
+    gather(tree, is_leaf, leaves)
+    return leaves
 
 
 def tree_structure(tree: Any, is_leaf: Test = None) -> TreeSpec:

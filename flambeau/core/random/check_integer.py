@@ -145,14 +145,18 @@ def multinomial(probs: np.ndarray, num_samples: int, replacement: bool) -> None:
         raise RuntimeError(f"number of categories cannot exceed 2^24, got {categories}")
 
 
-def weights(rows: np.ndarray) -> None:
+def weights(rows: np.ndarray) -> bool:
+    """Are all above zero?"""
     if rows.shape[1] == 0:
         raise RuntimeError("multinomial: cannot draw from a distribution with no categories")
+    if np.minimum.reduce(rows, None) > 0 and np.maximum.reduce(rows, None) < np.inf:
+        return True
     high = rows.max(1)
     if not np.all(rows.min(1) >= 0) or not np.all(np.isfinite(high)):
         raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
     if not np.all(high > 0):
         raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
+    return False
 
 
 def supply(rows: np.ndarray, num_samples: int) -> None:

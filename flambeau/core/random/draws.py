@@ -257,6 +257,11 @@ def log_normal_(
         return out
     check_floating(out.dtype, "log_normal_cpu")
     generator = generator or default_generator
+    if out.size < _GROUP and kernels.enabled():
+        values = _normal_few(np.empty(out.shape), mean, std, generator)
+        with np.errstate(over="ignore"):
+            store(out, _double(np.exp, _exp, out.dtype)(values.reshape(-1)))
+        return out
     with generator.lock, np.errstate(over="ignore"):
         values = _fused(_normal_values(out.size, generator), std, mean)
         store(out, _double(np.exp, _exp, out.dtype)(values))
@@ -294,6 +299,11 @@ def cauchy_(
     """
     check.cauchy(out.dtype, sigma)
 
+    draw = kernels.array.draw.cauchy
+    if out.dtype.kind == "f" and few(
+        out, generator, 2, lambda words, made: draw(words, made, median, sigma)
+    ):
+        return out
     tan = _double(np.tan, math.tan, out.dtype)
 
     def transform(words: np.ndarray) -> np.ndarray:
@@ -314,6 +324,11 @@ def geometric_(out: np.ndarray, p: float, generator: Generator | None = None) ->
     """
     check.geometric(out.dtype, p, "geometric_cpu")
     log_failure = math.log1p(-p)
+    draw = kernels.array.draw.geometric
+    if out.dtype.kind == "f" and few(
+        out, generator, 2, lambda words, made: draw(words, made, log_failure)
+    ):
+        return out
 
     def transform(words: np.ndarray) -> np.ndarray:
         return np.ceil(np.log(uniform64(words)) / log_failure)

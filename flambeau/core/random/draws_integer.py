@@ -249,11 +249,20 @@ def multinomial(
     shape = (*probs.shape[:-1], num_samples)
     if rows.shape[0] == 0:
         return np.empty(shape, np.int64)
-    check_integer.weights(rows)
-    if not replacement:
+    full = check_integer.weights(rows)
+    if not (replacement or full):
         check_integer.supply(rows, num_samples)
     draw = _with_replacement if replacement and num_samples > 1 else _without_replacement
     return draw(rows, num_samples, generator or default_generator).reshape(shape)
+
+
+def _first_largest(
+    race: np.ndarray, dim: int, first: int, count: int, descending: bool
+) -> tuple[None, np.ndarray]:
+    return None, kernels.array.sort.first(race, count, dim, descending)
+
+
+_ordered = kernels.Native("array.few", "ordered", _first_largest)
 
 
 def _without_replacement(rows: np.ndarray, num_samples: int, generator: Generator) -> np.ndarray:
@@ -263,8 +272,8 @@ def _without_replacement(rows: np.ndarray, num_samples: int, generator: Generato
         race = np.where(rows > 0, rows / race, -1)  # tiny weights may lose to nobody but zeros
     if num_samples == 1:
         return race.argmax(axis=1)
-    first: np.ndarray = kernels.array.sort.first(race, num_samples, 1, True)
-    return first
+    made: np.ndarray = _ordered(race, 1, 0, num_samples, True)[1]
+    return made
 
 
 def _with_replacement(rows: np.ndarray, num_samples: int, generator: Generator) -> np.ndarray:

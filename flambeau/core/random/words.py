@@ -56,6 +56,10 @@ def bits53(words: np.ndarray) -> np.ndarray:
 
 def uniform64(words: np.ndarray) -> np.ndarray:
     """float64 in [0, 1): the low 53 bits of each pair of words."""
+    if len(words) and kernels.enabled():
+        made = np.empty(len(words) // 2)
+        kernels.array.draw.uniform(words, made)
+        return made
     return bits53(words) * 2.0**-53
 
 

@@ -11,18 +11,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
 from ..._source import Source, listed
+from ...autograd.location import UNSAVED, note_write
 from ...autograd.mode import mode
 from ...core import tensor as handle
 from ...core.dtype import state
 from ...core.tensor import UNVERSIONED, wrap_dim
 from ...formula.evaluate import row_length
-from ..write import finish_write
 from .formula_node import NO_CELL, REAL
 
 FALLBACK = (AttributeError, KeyError, ValueError, TypeError, OverflowError, IndexError)
@@ -91,7 +92,9 @@ class _Written:
                     else:
                         if weight._kind is not kind: break
                         a2, n2 = weight._array, weight._node
-                    spec = specializations[(kind, kind, kind), kind, statics]
+                    spec = known.get(kind)
+                    if spec is None:
+                        spec = known[kind] = specializations[(kind, kind, kind), kind, statics]
                     if not spec.has_fast_path: break
                     array = spec.run(a0, a1, a2, *numbers)
                 except FALLBACK:
@@ -111,8 +114,8 @@ class _Written:
         self.number = {name: i for i, name in enumerate(self.names)}
         self.arrays = [f"a{i}" for i in self.number.values()]
         self.nodes = [f"n{i}" for i in self.number.values()]
-        some = " or ".join(f"{node} is not None" for node in self.nodes)
-        self.wanted = f"({some}) and mode.recording"
+        self.there = [f"{node} is not None" for node in self.nodes]
+        self.wanted = f"({' or '.join(self.there)}) and mode.recording"
         self.plan = f"spec.plans[{listed(f'{node} is not None' for node in self.nodes)}]"
         self.source = Source(
             f"{operation.name}({', '.join(self.names)}){self.title}",
@@ -227,7 +230,16 @@ class _Written:
         )
         for i in range(len(self.operation.parameters)):
             self.source(f"if numbers[{i}].__class__ not in REAL: break")
-        self.source(f"spec = specializations[{kinds}, kind, statics]")
+        # Of operands that are there one kind is known, and a key of few words is found sooner.
+        key = [f"k{i}" for n, i in self.number.items() if n in apart]
+        key = ["kind", *key, *["statics"] * bool(self.operation.statics)]
+        known = self.source.scope["known"] = {}
+        self.operation.tables.append(known)
+        self.source(f"""
+            spec = known.get({key[0] if len(key) == 1 else listed(key)})
+            if spec is None:
+                spec = known[{", ".join(key)}] = specializations[{kinds}, kind, statics]
+            """)
         self.check_specialization()
 
     def check_specialization(self) -> None:
@@ -245,12 +257,6 @@ class _Written:
     def run(self, before: str = "", after: str = "") -> str:
         """The arguments of a kernel."""
         return f"{before}{', '.join(self.arrays)}, *numbers{after}"
-
-
-def has_history(x: Any) -> bool:
-    """Is it a view of a tensor that has a history?"""
-    base = x._base
-    return base is not None and base._node is not None
 
 
 class _New(_Written):
@@ -308,16 +314,18 @@ class _Into(_Written):
         self.source(f"""
             write = spec.writers[{target}._kind]
             if not (a0.flags.carray or is_free(a0)): break
-            if mode.recording and (has_history({target}) or {self.wanted}): break
-            if {target}._cell[0] is UNVERSIONED: break
+            base, cell = {target}._base, {target}._cell
+            if {" or ".join(["(base is not None and base._node is not None)", *self.there])}:
+                if mode.recording: break
+            if cell[0] is UNVERSIONED: break
             write({self.run("a0, ")})
             """)
 
     def finish(self) -> None:
-        target = self.names[0]
         self.source(f"""
-            finish_write({target}, None)
-            return {target}
+            cell[0] += 1
+            if getrefcount(cell) > UNSAVED: note_write(cell)
+            return {self.names[0]}
             """)
 
 
@@ -334,14 +342,17 @@ class _Out(_Written):
             shape = array.shape
             write = spec.writers[out._kind]
             if {differs} or not (array.flags.carray or is_free(array)): break
-            if mode.recording and (out._node is not None or has_history(out) or {self.wanted}): break
-            if out._cell[0] is UNVERSIONED: break
+            base, cell = out._base, out._cell
+            if {" or ".join(["out._node is not None or (base is not None and base._node is not None)", *self.there])}:
+                if mode.recording: break
+            if cell[0] is UNVERSIONED: break
             write({self.run("array, ")})
             """)
 
     def finish(self) -> None:
         self.source("""
-            finish_write(out, None)
+            cell[0] += 1
+            if getrefcount(cell) > UNSAVED: note_write(cell)
             return out
             """)
 
@@ -458,8 +469,8 @@ def recorded(
 _SCOPE: dict[str, Any] = {
     "handle": handle, "mode": mode, "state": state, "ndarray": np.ndarray, "NoneType": type(None),
     "FALLBACK": FALLBACK, "REAL": REAL, "PYTHON": PYTHON, "NO_CELL": NO_CELL,
-    "UNVERSIONED": UNVERSIONED, "finish_write": finish_write, "recorded": recorded, "AXES": AXES,
-    "each": each, "dropped": dropped, "is_free": is_free, "has_history": has_history,
+    "UNVERSIONED": UNVERSIONED, "UNSAVED": UNSAVED, "note_write": note_write, "recorded": recorded,
+    "getrefcount": getrefcount, "AXES": AXES, "each": each, "dropped": dropped, "is_free": is_free,
 }  # fmt: skip
 
 __all__ = ["AXES", "FALLBACK", "FastPath", "dropped", "each"]

@@ -184,7 +184,7 @@ def record_binary(
 
 
 NO_CELL = [0]
-REAL = frozenset((int, float))
+REAL: frozenset[Any] = frozenset((int, float))
 
 
 def derived(node: Any) -> DerivedOperation:

@@ -25,6 +25,7 @@ from ..registry import OPERATIONS, is_overridden, override
 from ..write import broadcast, write_out
 from .fast_path import FastPath
 from .formula_node import apply
+from .into import OwnWriters
 from .operand import arrays_of, common_device, promotes_as
 from .specialization import Specialization
 from .write import write_fast, write_into
@@ -123,6 +124,8 @@ class FormulaOperation:
         self.promoted: dict[Any, Specialization] = {}
         self.fast = FastPath(self, "rows" if rows else "new")
         self.into, self.out = FastPath(self, "into"), FastPath(self, "out")
+        self.own_writers = OwnWriters(self)
+        self.tables = [self.specializations, self.same, self.promoted, self.own_writers]
         self.function: Callable = self.formula
         self.__doc__ = formula.__doc__
         self.said = self.name
@@ -259,7 +262,7 @@ class FormulaOperation:
 
     def forget(self) -> None:
         """Forget all specialisations."""
-        for table in (self.specializations, self.same, self.promoted):
+        for table in self.tables:
             table.clear()
 
     def common_kind(self, operands: Sequence[Any]) -> Kind:

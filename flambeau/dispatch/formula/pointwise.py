@@ -21,6 +21,7 @@ from ..torch_function import guards
 from .fast_path import FALLBACK
 from .formula_node import ONE, REAL, record_binary
 from .formula_operation import FormulaOperation
+from .into import binary_into, unary_into
 from .operand import operands_of
 
 _UPPER = re.compile(r"(?<!^)(?=[A-Z])")
@@ -74,7 +75,8 @@ def pointwise(
         )
         if namespace == "":
             operation.said = _UPPER.sub("_", operation.label).lower()
-        function = _function(operation, takes_aliases(namespace or "torch", operation.name))
+        aliases = takes_aliases(namespace or "torch", operation.name)
+        function = _function(operation, aliases, unary, binary, bound)
         _dress(function, operation, operation.name)
         function.gradient = operation.gradient  # type: ignore[attr-defined]
         function.operation = operation  # type: ignore[attr-defined]
@@ -96,14 +98,17 @@ def _dress(function: Callable, operation: FormulaOperation, name: str) -> None:
     guards.under_its_name(function)
 
 
-def _function(operation: FormulaOperation, aliases: bool) -> Callable:
+def _function(
+    operation: FormulaOperation, aliases: bool, of_one: Callable, of_two: Callable, of_any: Callable
+) -> Callable:
+    """The function made by the first of these that serves such operands."""
     plain = not operation.defaults and not operation.not_promoted and not operation.optional
     usual = tuple(operation.public[n] for n in operation.operands)
     if plain and usual == ("input",):
-        return unary(operation, aliases)
+        return of_one(operation, aliases)
     if plain and usual == ("input", "other"):
-        return binary(operation, aliases)
-    return bound(operation, aliases)
+        return of_two(operation, aliases)
+    return of_any(operation, aliases)
 
 
 def _of_one(input: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -273,6 +278,11 @@ def bound(operation: FormulaOperation, aliases: bool = True, inplace: bool = Fal
     return function
 
 
+def bound_into(operation: FormulaOperation, aliases: bool = True) -> Callable:
+    """The in-place method of any other operation."""
+    return bound(operation, aliases, inplace=True)
+
+
 def _bind(operation: FormulaOperation, inplace: bool) -> Callable:
     """A function with the operation's public signature, over its fast path::
 
@@ -319,7 +329,7 @@ KEYWORD_ONLY = frozenset(("add", "sub", "div", "addcmul", "addcdiv", "rsub"))
 
 def _inplace(operation: FormulaOperation) -> Callable:
     """The in-place method."""
-    form = bound(operation, inplace=True)
+    form = _function(operation, True, unary_into, binary_into, bound_into)
     form.__name__ = operation.name + "_"
     form.__doc__ = f"The in-place form of `{operation.name}`."
     return form

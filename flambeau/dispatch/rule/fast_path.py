@@ -18,9 +18,10 @@ import numpy as np
 
 from ... import kernels
 from ..._source import Source, listed
+from ...autograd import node as node_module
 from ...autograd.mode import mode
 from ...autograd.node import next_sequence
-from ...autograd.record import record, record_lines, tell_watchers
+from ...autograd.record import record_lines, tell_watchers
 from ...autograd.report import check_versions
 from ...autograd.saved import saved_attributes
 from ...core import tensor as handle
@@ -43,24 +44,22 @@ def of_dtype(kind: Any, dtype: Any) -> Any:
 class Patterns(dict):
     """The function for each tuple that says which operands are there, written when first asked for."""
 
-    def __init__(self, operation: Any, base: type):
-        self.operation, self.base = operation, base
+    def __init__(self, operation: Any, like: Callable, base: type):
+        self.operation, self.like, self.base = operation, like, base
 
     def __missing__(self, present: tuple[bool, ...]) -> Callable:
-        made = self[present] = _Written(self.operation, present).call(self.base)
+        made = self[present] = _Written(self.operation, present).call(self.like, self.base)
         return made
 
 
 class Several(dict):
-    """For the operands that are there and a number of results: what makes tensors of the results."""
+    """For a number of results: what makes tensors of them."""
 
-    def __init__(self, operation: Any, like: Callable, base: type):
-        self.operation, self.like, self.base = operation, like, base
+    def __init__(self, written: _Written, like: Callable, base: type):
+        self.written, self.like, self.base = written, like, base
 
-    def __missing__(self, key: tuple[tuple[bool, ...], int]) -> Callable:
-        present, count = key
-        written = _Written(self.operation, present)
-        made = self[key] = written.several(count, self.like, self.base)
+    def __missing__(self, count: int) -> Callable:
+        made = self[count] = self.written.several(count, self.like, self.base)
         return made
 
 
@@ -86,9 +85,9 @@ def write_fast_path(operation: Any, node: type, like: Callable) -> None:
     if operation.variadic:
         call = cls.__call__
     else:
-        patterns = Patterns(operation, node)
+        patterns = Patterns(operation, like, node)
         call = patterns[(True,) * len(operation.operands)]
-        operation.patterns, operation.several = patterns, Several(operation, like, node)
+        operation.patterns = patterns
         operation.noted = Noted(operation, node)
     if operation.moves:
         call = _remembered(operation, call)
@@ -142,7 +141,7 @@ class _Written:
         """The arrays or nodes of all operands."""
         return [f"{letter}{i}" if here else "None" for i, here in enumerate(self.present)]
 
-    def call(self, base: type) -> Callable:
+    def call(self, like: Callable, base: type) -> Callable:
         """``__call__(self, *operands, *options)``.
 
         For ``roll(x, shifts, dims)``::
@@ -161,7 +160,7 @@ class _Written:
                 finally:
                     restore(token)
                 if v0.__class__ is tuple:
-                    return self.several[(True,), len(v0)](v0, x, shifts, dims)
+                    return several[len(v0)](v0, x, shifts, dims)
                 if v0.__class__ is not ndarray: return self.finish(v0, (x,), (shifts, dims))
                 if v0.dtype is not kind.numpy: kind = of_dtype(kind, v0.dtype)
                 r0 = handle.make(v0, kind, None, [0], None)
@@ -176,6 +175,7 @@ class _Written:
             self.title, handle=handle, _mode=mode, ndarray=np.ndarray, silence=silence,
             restore=restore, silent=silent, next_sequence=next_sequence, tell_watchers=tell_watchers,
             EXCEEDED=EXCEEDED, reworded=reworded, of_dtype=of_dtype,
+            several=Several(self, like, base),
         )  # fmt: skip
         signature = [*names, *written(operation.defaults, source)]
         given, all_given = f"{listed(names)}, {listed(options)}", ", ".join([*names, *options])
@@ -199,7 +199,7 @@ class _Written:
                 finally:
                     restore(token)
                 if v0.__class__ is tuple:
-                    return self.several[{self.present}, len(v0)](v0, {all_given})
+                    return several[len(v0)](v0, {all_given})
                 if v0.__class__ is not ndarray: return self.finish(v0, {given})
                 if v0.dtype is not kind.numpy: kind = of_dtype(kind, v0.dtype)
                 r0 = handle.make(v0, kind, None, [0], None)
@@ -233,9 +233,9 @@ class _Written:
             def sort(_values, x, dim):
                 v0, v1, = _values
                 kind = x._kind
-                if v0.__class__ is ndarray and v0.dtype is kind.numpy:
-                    r0 = handle.make(v0, kind, None, [0], None)
-                else: r0 = like(v0, x)
+                if v0.__class__ is not ndarray: r0 = like(v0, x)
+                elif v0.dtype is kind.numpy: r0 = handle.make(v0, kind, None, [0], None)
+                else: r0 = handle.make(v0, of_dtype(kind, v0.dtype), None, [0], None)
                 ... and r1
                 a0, n0 = x._array, x._node
                 if (n0 is not None) and mode.recording:
@@ -243,14 +243,15 @@ class _Written:
                         record_any((r0, r1), (x,), (n0,), (dim,))
                         return (r0, r1)
                     node = make_node((n0,), ...)
-                    record(node, (r0, r1), [0])
+                    r0._node = node_module.make_port(node, 0, v0.shape, r0._kind)
+                    if mode.watchers: tell_watchers(node, (r0, r1))
                 return (r0, r1)
         """
         operation, names = self.operation, self.names
         results, outputs = listed(f"r{i}" for i in range(count)), self.differentiable(count)
         source = Source(
             f"{self.title} results", handle=handle, _mode=mode, ndarray=np.ndarray,
-            next_sequence=next_sequence, like=like, record=record,
+            next_sequence=next_sequence, like=like, of_dtype=of_dtype, node_module=node_module,
             record_any=operation.record, tell_watchers=tell_watchers,
         )  # fmt: skip
         source.scope["make_node"] = self.first_node(source.scope, base, count)
@@ -259,9 +260,9 @@ class _Written:
             source(f"kind = {names[0]}._kind")
             for i in range(count):
                 source(f"""
-                    if v{i}.__class__ is ndarray and v{i}.dtype is kind.numpy:
-                        r{i} = handle.make(v{i}, kind, None, [0], None)
-                    else: r{i} = like(v{i}, {names[0]})
+                    if v{i}.__class__ is not ndarray: r{i} = like(v{i}, {names[0]})
+                    elif v{i}.dtype is kind.numpy: r{i} = handle.make(v{i}, kind, None, [0], None)
+                    else: r{i} = handle.make(v{i}, of_dtype(kind, v{i}.dtype), None, [0], None)
                     """)
             if outputs:
                 for i in self.there:
@@ -279,7 +280,11 @@ class _Written:
                             return {results}
                         """)
                     self.make_node(source, count)
-                    source(f"record(node, {results}, {outputs})")
+                    for i in outputs:
+                        source(
+                            f"r{i}._node = node_module.make_port(node, {i}, v{i}.shape, r{i}._kind)"
+                        )
+                    source(f"if _mode.watchers: tell_watchers(node, {results})")
             source(f"return {results}")
         return source.function(operation.name)
 

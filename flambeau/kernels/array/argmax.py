@@ -12,19 +12,28 @@ from ..llvm import Value
 from ..runtime import memory
 from ..runtime.entry import Body, kernel
 from ..runtime.process import enabled, machine
-from .copy import in_order
-from .scan import ELEMENTS, UNSIGNED, WIDE, Numbers, Scan, State, given
+from .copy import contiguous, converted, in_order
+from .half import FLOAT32
+from .scan import ELEMENTS, UNSIGNED, WIDE, Numbers, Scan, State, given, is_half
 
 SMALL = 1024
 """Elements up to which NumPy takes less time."""
+SHORT = 24
+"""Elements of a row up to which NumPy takes more time than its walk."""
 
 
 def place(x: Any, dim: int, largest: bool) -> Any:
     """``np.argmax(x, dim)``, or argmin: the first nan, or else the first of the extreme elements."""
+    if is_half(x):
+        x = converted(x, FLOAT32)
     code = f"{x.dtype.kind}{x.dtype.itemsize}"
-    # Along the last dimension NumPy is as fast as memory.
-    if x.size <= SMALL or dim == x.ndim - 1 or code not in ELEMENTS or not _native(x):
+    # Along long rows NumPy is as fast as memory; short ones are turned into columns.
+    along = dim == x.ndim - 1
+    long = along and x.shape[dim] > SHORT
+    if x.size <= SMALL or long or code not in ELEMENTS or not _native(x):
         return x.argmax(dim) if largest else x.argmin(dim)
+    if along:
+        return place(contiguous(x.reshape(-1, x.shape[dim]).T), 0, largest).reshape(x.shape[:-1])
     made = memory.empty(x.shape[:dim] + x.shape[dim + 1 :], memory.INT64)
     function, told = _plan(code, x.shape, dim, largest)
     function(in_order(x), made, *told)

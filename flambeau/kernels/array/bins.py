@@ -252,12 +252,16 @@ def _binner(element: str) -> Callable[..., int]:
 # ----------------------------------------------------------------------------------- numbers of bins
 
 
+FEW_NUMBERS = 64
+"""Indices up to which NumPy takes less time."""
+
+
 def counted(index: Any, bins: int, weights: Any = None) -> Any:
     """How often each of 0 to `bins` - 1 occurs in int64 indices, all in range; or the sums of float64 weights.
 
     Returns: int64, or float64; NotImplemented for what this is not made for.
     """
-    if _element(index) != "i64" or not index.size or not enabled():
+    if index.size <= FEW_NUMBERS or _element(index) != "i64" or not enabled():
         return NotImplemented
     parts = _parts(index.size, bins)
     several = bins <= MOST_BINS

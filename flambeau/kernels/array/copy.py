@@ -49,6 +49,13 @@ def in_order(array: Any) -> Any:
     return array if flags.c_contiguous and flags.aligned else contiguous(array)
 
 
+def converted(array: Any, dtype: Any) -> Any:
+    """A copy in another dtype, in order."""
+    made = memory.empty(array.shape, dtype)
+    copy_into(made, array)
+    return made
+
+
 def copy_into(target: Any, source: Any) -> None:
     """np.copyto of any two NumPy arrays, converting: broadcast, overlapping or of any layout."""
     if target.size > SMALL and _repeats(source) and enabled() and _copied(target, source):

@@ -33,7 +33,7 @@ def crossed(x: Any, y: Any, dim: int) -> Any:
     element = ELEMENTS.get(f"{x.dtype.kind}{x.dtype.itemsize}")
     if element is None or x.ndim != y.ndim or not x.dtype.isnative:
         return NotImplemented
-    shape = np.broadcast_shapes(x.shape, y.shape)
+    shape = x.shape if x.shape == y.shape else np.broadcast_shapes(x.shape, y.shape)
     made = memory.empty(shape, x.dtype)
     if made.size:
         x, y = (_whole(a, shape, dim) for a in (x, y))
@@ -43,6 +43,8 @@ def crossed(x: Any, y: Any, dim: int) -> Any:
 
 def _whole(x: Any, shape: tuple[int, ...], dim: int) -> Any:
     """An operand in order: all of it, or what serves for all places before the dimension."""
+    if x.shape == shape and x.flags.c_contiguous:
+        return x
     if math.prod(x.shape[:dim]) == 1:
         shape = (*x.shape[:dim], *shape[dim:])
     return in_order(np.broadcast_to(x, shape))

@@ -68,6 +68,18 @@ def exponential(words: Any, made: Any, rate: float) -> None:
     _exponential(ELEMENTS[made.dtype])(words, made, 1, size, size, 0, _bits(-1.0 / rate))
 
 
+def cauchy(words: Any, made: Any, median: float, sigma: float) -> None:
+    """Cauchy numbers of two words each."""
+    size = made.size
+    _cauchy(ELEMENTS[made.dtype])(words, made, 1, size, size, 0, _bits(median), _bits(sigma))
+
+
+def geometric(words: Any, made: Any, log_failure: float) -> None:
+    """Numbers of trials, of two words each; the logarithm is that of the probability to fail."""
+    size = made.size
+    _geometric(ELEMENTS[made.dtype])(words, made, 1, size, size, 0, _bits(log_failure))
+
+
 def below(words: Any, made: Any, threshold: int) -> None:
     """1 where the low 53 bits of two words, the high one first, are less than a number, else 0."""
     size = made.size
@@ -99,7 +111,9 @@ def permutation(words: Any, made: Any) -> None:
 
 # -------------------------------------------------------------------------------------- kernels
 
-_LOG1P, _COS, _SIN = (external(f"double @{name}(double)") for name in ("log1p", "cos", "sin"))
+_LOG1P, _COS, _SIN, _TAN, _LOG = (
+    external(f"double @{name}(double)") for name in ("log1p", "cos", "sin", "tan", "log")
+)
 
 
 class Normal(NamedTuple):
@@ -122,6 +136,13 @@ class Scale(NamedTuple):
     """The bits of a factor."""
 
     scale: int
+
+
+class Shape(NamedTuple):
+    """The bits of a median and of a half-width."""
+
+    median: int
+    sigma: int
 
 
 class Threshold(NamedTuple):
@@ -165,6 +186,25 @@ def _exponential(element: str) -> Callable[..., int]:
         return code.n.scale.cast_bits("double") * code.run(_LOG1P, -_unit64(code, i))
 
     return _each("exponential", Scale, element, value)
+
+
+@cache
+def _cauchy(element: str) -> Callable[..., int]:
+    def value(code: Body, i: Value) -> Value:
+        tangent = code.run(_TAN, (_unit64(code, i) - 0.5) * np.pi)
+        median, sigma = (x.cast_bits("double") for x in (code.n.median, code.n.sigma))
+        return tangent.fma(sigma, median)
+
+    return _each("cauchy", Shape, element, value)
+
+
+@cache
+def _geometric(element: str) -> Callable[..., int]:
+    def value(code: Body, i: Value) -> Value:
+        trials = code.run(_LOG, _unit64(code, i)) / code.n.scale.cast_bits("double")
+        return code.intrinsic("ceil", trials)
+
+    return _each("geometric", Scale, element, value)
 
 
 @cache

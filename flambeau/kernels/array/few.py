@@ -74,6 +74,16 @@ def running_product(x: Any, dim: int, narrow: bool = False) -> Any:
     return _KERNELS["narrow product" if narrow else "product", x.dtype](x, dim)
 
 
+def put_back(x: Any, dim: int, count: int, places: Any) -> Any:
+    """Zeros, `count` of them along the dimension, with x at its places there; of several at one place the last."""
+    return _KERNELS["put", x.dtype](x, dim, count, places)
+
+
+def add_back(x: Any, dim: int, count: int, places: Any) -> Any:
+    """The same, where those of one place are added up."""
+    return _KERNELS["add", x.dtype](x, dim, count, places)
+
+
 def _refuse(*given: Any) -> Any:
     return NotImplemented
 
@@ -85,7 +95,7 @@ class _Kernels(dict):
         how, dtype = key
         made = _refuse
         supported = dtype.kind in "biu" or dtype.name in INFINITY
-        if how.endswith(("sum", "product")):
+        if how.endswith(("sum", "product", "add")):
             supported = f"{dtype.kind}{dtype.itemsize}" in ELEMENTS
         if supported and dtype.isnative and f"descr_{dtype.name}" in INDEX:
 
@@ -111,11 +121,13 @@ class Walk(Vectorcall):
 
     Attributes:
         numbers: Its further arguments.
+        placed: Is there one more, an array of int64 of the same sizes, in order?
         results: The dtypes of what it makes.
         longest: Elements of a row at most.
     """
 
     numbers: tuple[str, ...] = ()
+    placed = False
     longest = LONGEST
 
     def __init__(self, module: Module, dtype: Any, how: str):
@@ -137,12 +149,14 @@ class Walk(Vectorcall):
 
     def write(self) -> None:
         code = self.code
-        x, dim, *given = self.arguments(2 + len(self.numbers))
+        x, dim, *given = self.arguments(2 + len(self.numbers) + self.placed)
         self.require(self.is_a(x, "ndarray"))
         descr = self.fact(f"descr_{self.dtype.name}")
         self.require(array_field(x, "descr").equals_pointer(descr))
         flags = array_field(x, "flags", "i32")
         self.require((flags & Flag.ALIGNED).differs(0))
+        if self.placed:
+            self.index = self.like(given.pop(), x)
         integers = [self.python("PyLong_AsLongLong", "i64", item) for item in (dim, *given)]
         with code.unless(self.python("PyErr_Occurred", "ptr").is_null()):
             self.python("PyErr_Clear", "void")
@@ -156,7 +170,7 @@ class Walk(Vectorcall):
         self.inner = self.elements(self.dim + 1)
         total = self.elements(self.zero)
         self.require((total > 0) & (total <= MOST) & (self.length <= self.longest))
-        made = self.allocate()
+        made = self.made = self.allocate()
         self.make_room()
         rows = quotient(total, self.length)
         data = array_field(x, "data")
@@ -167,6 +181,19 @@ class Walk(Vectorcall):
             self.walk()
         self.give(made)
         self.fall_back()
+
+    def like(self, index: Value, x: Value) -> Value:
+        """Where the elements lie of an array of int64 in order, which must have the sizes of x."""
+        code, ordered = self.code, int(Flag.CARRAY_RO)
+        self.require(self.is_a(index, "ndarray"))
+        self.require(array_field(index, "descr").equals_pointer(self.fact("descr_int64")))
+        self.require((array_field(index, "flags", "i32") & ordered).equals(ordered))
+        ndim = array_field(x, "ndim", "i32")
+        self.require(ndim.equals(array_field(index, "ndim", "i32")))
+        ours, theirs = array_field(x, "dims"), array_field(index, "dims")
+        with code.loop(self.zero, ndim.convert("i64")) as i:
+            code.jump_unless(self.item(ours, i).equals(self.item(theirs, i)), self.REFUSED)
+        return array_field(index, "data")
 
     def item(self, numbers: Value, i: Value) -> Value:
         return self.code.load(self.code.at(numbers, "i64", i), "i64")
@@ -383,8 +410,46 @@ class Running(Walk):
             self.put(0, i, so_far.value.convert(result))
 
 
+class Put(Walk):
+    """Elements at their places among zeros."""
+
+    numbers = ("count",)
+    placed = True
+
+    @property
+    def results(self) -> tuple[str, ...]:
+        return (self.dtype.name,)
+
+    def allocate(self) -> list[Value]:
+        self.total = quotient(self.elements(self.zero), self.length) * self.given["count"]
+        self.require((self.given["count"] >= 0) & (self.total <= MOST))
+        return super().allocate()
+
+    def make_room(self) -> None:
+        self.code.fill_bytes(self.outputs[0], 0, self.total * self.dtype.itemsize)
+
+    def walk(self) -> None:
+        code, element = self.code, ELEMENTS.get(f"{self.dtype.kind}{self.dtype.itemsize}", "")
+        adds, outer = self.how == "add", quotient(self.start, self.count * self.inner)
+        # Where a row begins among the places, which are not as many as the results.
+        begin = self.start - outer * (self.count - self.length) * self.inner
+        with code.loop(self.zero, self.length) as i:
+            place = self.item(self.index, begin + i * self.inner)
+            usable = (place >= 0) & (place < self.count)
+            with code.either(usable) as (inside, outside):
+                with inside:
+                    value = self.get(i, element if adds else "")
+                    if adds:
+                        to = code.at(self.outputs[0], element, self.start + place * self.inner)
+                        value = code.load(to, element) + value
+                    self.put(0, place, value)
+                with outside:
+                    self.release(self.made)
+                    code.jump(self.REFUSED)
+
+
 TASKS: dict[str, type[Walk]] = {
     "ordered": Ordered, "median": Median, "mode": Mode, "extreme": Extreme, "place": Extreme,
     "running extreme": RunningExtreme, "sum": Running, "narrow sum": Running, "product": Running,
-    "narrow product": Running,
+    "narrow product": Running, "put": Put, "add": Put,
 }  # fmt: skip

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-HALF = ("float16", "bfloat16")
+from ..elementary.half import FLOAT32, HALF, as_type
 
 
 def widened(*arrays: Any) -> list[Any] | None:
@@ -14,7 +12,7 @@ def widened(*arrays: Any) -> list[Any] | None:
     dtype = arrays[0].dtype
     if dtype.itemsize != 2 or dtype.name not in HALF:
         return None
-    return [None if a is None else a.astype(np.float32) for a in arrays]
+    return [None if a is None else as_type(a, FLOAT32) for a in arrays]
 
 
-__all__ = ["HALF", "widened"]
+__all__ = ["FLOAT32", "HALF", "as_type", "widened"]

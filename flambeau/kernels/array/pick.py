@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ..llvm import Module
 from ..runtime import layout
-from ..runtime.process import machine
+from ..runtime.process import address_of
 from ..runtime.vectorcall import Vectorcall, array_field
 from .placement import MOST
 
@@ -56,7 +56,7 @@ def picking(
     numbers = [*head, *shape, *(n for reach in reaches for n in reach)]
     own = struct.pack(f"{len(numbers)}q", *numbers) + starts.tobytes()
     own += b"".join(at.tobytes() for at in places)
-    return layout.builtin("picked", machine().address(_text()), own)  # type: ignore[no-any-return]
+    return layout.builtin("picked", address_of(_text), own)  # type: ignore[no-any-return]
 
 
 def _text() -> str:

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..llvm import Code, Module, Value
 from ..runtime import layout
-from ..runtime.process import machine
+from ..runtime.process import address_of
 from ..runtime.vectorcall import Vectorcall, array_field
 
 MOST = 1 << 11
@@ -57,7 +57,7 @@ def placing(
     low, high = struct.unpack("2q", filling.ljust(16, b"\0"))
     head = len(words), log_size, len(shape), id(layout.immortal(dtype)), low, high
     own = struct.pack(f"{len(_HEAD) + len(shape)}q", *head, *shape) + words.tobytes()
-    return layout.builtin("placed", machine().address(_text()), own)  # type: ignore[no-any-return]
+    return layout.builtin("placed", address_of(_text), own)  # type: ignore[no-any-return]
 
 
 def _text() -> str:

@@ -16,12 +16,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...formula.quiet import quiet
 from ..llvm import FLOATS, Value, choose
 from ..runtime import memory
 from ..runtime.entry import Body, Job, kernel
 from ..runtime.process import enabled, machine
-from .copy import in_order
-from .half import HALF
+from .copy import converted, in_order
+from .half import FLOAT32, HALF
 
 SMALL = 256
 """Elements up to which NumPy takes less time."""
@@ -51,9 +52,9 @@ def running_product(x: Any, dim: int, narrow: bool = False) -> Any:
 
 def running_extreme(x: Any, dim: int, largest: bool) -> tuple[Any, Any]:
     """The largest (or smallest) value so far, and the last place where it stood; nan wins."""
-    if _is_half(x):
-        values, index = running_extreme(x.astype(np.float32), dim, largest)
-        return values.astype(x.dtype), index
+    if is_half(x):
+        values, index = running_extreme(converted(x, FLOAT32), dim, largest)
+        return converted(values, x.dtype), index
     if not _native(x):
         return _extreme_by_numpy(x, dim, largest)
     values, index = memory.empty(x.shape, x.dtype), memory.empty(x.shape, memory.INT64)
@@ -63,8 +64,8 @@ def running_extreme(x: Any, dim: int, largest: bool) -> tuple[Any, Any]:
 
 def running_logsumexp(x: Any, dim: int) -> Any:
     """log of running sums of exp, without overflow."""
-    if _is_half(x):
-        return running_logsumexp(x.astype(np.float32), dim).astype(x.dtype)
+    if is_half(x):
+        return converted(running_logsumexp(converted(x, FLOAT32), dim), x.dtype)
     if not _native(x) or x.dtype.kind != "f":
         return _logsumexp_by_numpy(x, dim)
     blocks, length, breadth = sizes_of(x.shape, dim)
@@ -79,7 +80,7 @@ def running_logsumexp(x: Any, dim: int) -> Any:
     return made
 
 
-def _is_half(x: Any) -> bool:
+def is_half(x: Any) -> bool:
     """Is it one of the half types, of which kernels make float32?"""
     return x.size > SMALL and x.dtype.itemsize == 2 and x.dtype.name in HALF and enabled()
 
@@ -96,8 +97,8 @@ def sizes_of(shape: tuple[int, ...], dim: int) -> tuple[int, int, int]:
 
 
 def _accumulated(x: Any, dim: int, how: str, by: Any, narrow: bool) -> Any:
-    if _is_half(x):
-        return _accumulated(x.astype(np.float32), dim, how, by, narrow).astype(x.dtype)
+    if is_half(x):
+        return converted(_accumulated(converted(x, FLOAT32), dim, how, by, narrow), x.dtype)
     result = x.dtype if narrow or x.dtype.kind in "fcVW" else np.dtype(np.int64)
     if not _native(x):
         wide = np.complex128 if x.dtype.kind in "cW" else np.float64
@@ -154,7 +155,7 @@ def given(shape: tuple[int, ...], dim: int, columns: int) -> tuple[int, ...]:
 
 
 def _extreme_by_numpy(x: Any, dim: int, largest: bool) -> tuple[Any, Any]:
-    with np.errstate(invalid="ignore"):
+    with quiet():
         best = (np.maximum if largest else np.minimum).accumulate(x, dim)
         here = (x == best) | ((x != x) & (best != best))
     shape = [1] * x.ndim
@@ -166,7 +167,7 @@ def _extreme_by_numpy(x: Any, dim: int, largest: bool) -> tuple[Any, Any]:
 
 def _logsumexp_by_numpy(x: Any, dim: int) -> Any:
     wide = x if x.dtype.itemsize > 2 else x.astype(np.float32)
-    with np.errstate(all="ignore"):
+    with quiet():
         found = np.logaddexp.accumulate(wide, dim)
     return np.ascontiguousarray(found.astype(x.dtype, copy=False))
 

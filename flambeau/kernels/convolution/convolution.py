@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from ..array.copy import in_order
-from ..array.half import widened
+from ..array.half import HALF, as_type, widened
 from ..matmul.matmul import ELEMENTS
 from ..runtime import memory
-from . import columns, half, winograd
+from . import columns, half, half_gradient, winograd
 from .plan import Pass, plan, taps_of, three
 from .weight_plan import WeightByChannel, WeightByPixel, Work
 from .window import Window, flattened
@@ -75,10 +75,10 @@ def usable(*arrays: Any) -> bool:
 
 @lru_cache(1024)
 def half_plan(
-    name: str, x_shape: tuple[int, ...], w_shape: tuple[int, ...], window: Window, groups: int,
-    sizes: tuple[int, ...],
-) -> tuple[tuple[int, ...], half.ByTile] | None:  # fmt: skip
-    """The shape of a map of bfloat16 from x to sizes, and how tiles compute it; None where they do not."""
+    name: str, element: str, x_shape: tuple[int, ...], w_shape: tuple[int, ...], window: Window,
+    groups: int, sizes: tuple[int, ...],
+) -> tuple[tuple[int, ...], half.ByTile | half.ByPhase] | None:  # fmt: skip
+    """The shape of a map of a half type from x to sizes, and how tiles compute it; None where they do not."""
     if min(sizes) < 1:
         return None
     if name == "forward":
@@ -87,18 +87,19 @@ def half_plan(
     else:
         shape = x_shape[0], w_shape[1] * groups, *sizes
         works = transposed_works("i16", x_shape, w_shape[1], window, groups, sizes)
-    if len(works) != 1 or not half.suits(works[0]):
-        return None
-    return shape, half.ByTile(works[0])
+    found = half.planned(works, element)
+    return None if found is None else (shape, found)
 
 
 def _by_tiles(name: str, arrays: Any, window: Window, groups: int, sizes: Sequence[int]) -> Any:
-    """A map of bfloat16 by tiles, or None."""
+    """A map of a half type by tiles, or None."""
     x, w, bias = arrays
+    if x.dtype.itemsize != 2 or x.dtype.name not in HALF:
+        return None
     for a in (x, w) if bias is None else arrays:
         if type(a) is not np.ndarray or a.dtype is not x.dtype or not a.size:
             return None
-    found = half_plan(name, x.shape, w.shape, window, groups, tuple(sizes))
+    found = half_plan(name, x.dtype.name, x.shape, w.shape, window, groups, tuple(sizes))
     if found is None:
         return None
     y = memory.empty(found[0], x.dtype)
@@ -112,7 +113,7 @@ def _of_half(function: Callable, arrays: tuple[Any, ...], *rest: Any) -> Any:
     if wide is None or not usable(*wide):
         return NotImplemented
     found = function(*wide, *rest)
-    return found if found is NotImplemented else found.astype(arrays[0].dtype)
+    return found if found is NotImplemented else as_type(found, arrays[0].dtype)
 
 
 @lru_cache(1024)
@@ -162,11 +163,9 @@ def forward(x: Any, w: Any, bias: Any, window: Window, groups: int) -> Any:
     """Sums of products of a weight (O, C / groups, sizes) with the windows of x (N, C, sizes),
     plus a bias (O)."""
     if not usable(x, w, bias):
-        if x.dtype.name == "bfloat16":
-            places = window.places(x.shape[2:])
-            y = _by_tiles("forward", (x, w, bias), window, groups, places)
-            if y is not None:
-                return y
+        y = _by_tiles("forward", (x, w, bias), window, groups, window.places(x.shape[2:]))
+        if y is not None:
+            return y
         return _of_half(forward, (x, w, bias), window, groups)
     found = forward_plan(x.dtype, x.shape, w.shape, window, groups)
     if found is None:
@@ -254,10 +253,9 @@ def transposed(y: Any, w: Any, bias: Any, window: Window, groups: int, sizes: An
     """From the result's side (N, O, places) back to the image's (N, C, sizes), with w as in
     `forward`; NotImplemented also for a weight that is not finite, which zeros around y would spread."""
     if not usable(y, w, bias):
-        if y.dtype.name == "bfloat16":
-            x = _by_tiles("transposed", (y, w, bias), window, groups, sizes)
-            if x is not None:
-                return x
+        x = _by_tiles("transposed", (y, w, bias), window, groups, sizes)
+        if x is not None:
+            return x
         return _of_half(transposed, (y, w, bias), window, groups, sizes)
     found = transposed_plan(y.dtype, y.shape, w.shape, window, groups, tuple(sizes))
     if found is None:
@@ -304,11 +302,35 @@ def weight_plan(
     return Map(shape, patches, lambda: [kind(work)])
 
 
+@lru_cache(1024)
+def _half_weight_plan(
+    y_shape: tuple[int, ...], x_shape: tuple[int, ...], window: Window, groups: int,
+    shape: tuple[int, ...],
+) -> half_gradient.ByTile | None:  # fmt: skip
+    sizes = x_shape[2:], y_shape[2:]
+    work = Work("i16", x_shape[0], groups, shape[1], shape[0] // groups, *sizes, window)
+    return half_gradient.ByTile(work) if half_gradient.suits(work) else None
+
+
+def _weight_by_tiles(y: Any, x: Any, window: Window, groups: int, shape: tuple[int, ...]) -> Any:
+    """The gradient towards a weight of bfloat16 by tiles, or None."""
+    if x.dtype.name != "bfloat16" or y.dtype is not x.dtype or not y.size or not x.size:
+        return None
+    if type(x) is not np.ndarray or type(y) is not np.ndarray or 0 in shape:
+        return None
+    found = _half_weight_plan(y.shape, x.shape, window, groups, shape)
+    if found is None:
+        return None
+    w = memory.empty(shape, x.dtype)
+    return w if found.run(in_order(y), in_order(x), w) else None
+
+
 def weight(y: Any, x: Any, window: Window, groups: int, shape: tuple[int, ...]) -> Any:
     """Sums of products of results (N, O, places) with the windows of x (N, C, sizes), in the
     weight's shape."""
     if not usable(y, x) or 0 in shape:
-        return _of_half(weight, (y, x), window, groups, shape)
+        w = _weight_by_tiles(y, x, window, groups, tuple(shape))
+        return _of_half(weight, (y, x), window, groups, shape) if w is None else w
     found = weight_plan(x.dtype, y.shape, x.shape, window, groups, tuple(shape))
     w = memory.empty(found.shape, x.dtype)
     found.run(in_order(y), in_order(x), w)

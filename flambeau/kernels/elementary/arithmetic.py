@@ -63,7 +63,6 @@ def multiply(x: Value, y: Value) -> Value:
 
 lowers(p.divide)(operator.truediv)
 lowers(p.reciprocal)(lambda x: 1.0 / x)
-lowers(p.sqrt)(_intrinsic("sqrt"))
 lowers(p.floor)(_intrinsic("floor"))
 lowers(p.ceil)(_intrinsic("ceil"))
 lowers(p.trunc)(_intrinsic("trunc"))

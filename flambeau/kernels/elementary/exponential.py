@@ -15,6 +15,8 @@ from ...formula.special import special as s
 from ..llvm import Value, choose, polynomial
 from ..runtime.process import machine
 from .lowering import lowers
+from .table import has_tables
+from .table_log import Base, logarithm
 
 
 @dataclass(frozen=True)
@@ -131,10 +133,10 @@ def _power_of_two(n: Value, f: Format) -> Value:
     return word.cast_bits("float" if f is SINGLE else "double")
 
 
-def _scaled(x: Value, shifted: Value, f: Format, by: int = 0) -> Value:
+def scaled(x: Value, shifted: Value, f: Format, by: int = 0) -> Value:
     """x 2^(n + by), rounded once and infinite where it is too large; n is `shifted` less the magic number."""
     if x.type in _SCALE and machine().bits == 512:
-        return _scaled_at_once(x, shifted - (f.magic - by))
+        return scaled_at_once(x, shifted - (f.magic - by))
     n = shifted.bits() - (x.like(f.magic).bits() - by)
     half = n >> 1  # in two steps, of which the first is exact
     return x * _power_of_two(half, f) * _power_of_two(n - half, f)
@@ -144,7 +146,7 @@ _SCALE = {"<16 x float>": ("ps", "i16"), "<8 x double>": ("pd", "i8")}
 """Vectors that AVX-512 has an instruction for. Processors without it meet them too: eight float32 as float64."""
 
 
-def _scaled_at_once(x: Value, n: Value) -> Value:
+def scaled_at_once(x: Value, n: Value) -> Value:
     """x 2^n for a whole number n, by AVX-512's instruction."""
     suffix, mask = _SCALE[x.type]
     name = x.code.declare(
@@ -154,7 +156,7 @@ def _scaled_at_once(x: Value, n: Value) -> Value:
     return x.code.emit(f"call {x.type} @{name}({given})", x.type)
 
 
-def _reduced(x: Value, f: Format) -> tuple[Value, Value]:
+def reduced(x: Value, f: Format) -> tuple[Value, Value]:
     """(shifted, r): x = n ln(2) + r with an integer n, |r| <= ln(2) / 2 and shifted = n + the magic number."""
     shifted = x.multiply_add(LOG2_E, f.magic)
     whole = shifted - f.magic
@@ -171,25 +173,25 @@ def exp(x: Value, halvings: int = 0) -> Value:
 def exp_of_sum(x: Value, low: Value | None, halvings: int = 0) -> Value:
     """exp(x + low) / 2^halvings for a small low."""
     f = format_of(x)
-    shifted, r = _reduced(clamp(x, f.underflow, f.overflow + 1.0 * halvings), f)
+    shifted, r = reduced(clamp(x, f.underflow, f.overflow + 1.0 * halvings), f)
     r = r if low is None else r + low
     value = (r * r).multiply_add(polynomial(r, f.exp_tail), r) + 1.0
     value = choose(x < f.underflow, x.like(0.0), value)  # rounding to 0 takes processors 150 cycles
-    return _scaled(value, shifted, f, -halvings)
+    return scaled(value, shifted, f, -halvings)
 
 
 def short_exp(x: Value) -> Value:
     """exp(x) of float64 as exactly as float32 wants it (1e-10), for results that float32 can hold."""
-    shifted, r = _reduced(clamp(x, 4 * SINGLE.underflow, 4 * SINGLE.overflow), DOUBLE)
+    shifted, r = reduced(clamp(x, 4 * SINGLE.underflow, 4 * SINGLE.overflow), DOUBLE)
     value = (r * r).multiply_add(polynomial(r, SINGLE.exp_tail), r) + 1.0
-    return _scaled(value, shifted, DOUBLE)
+    return scaled(value, shifted, DOUBLE)
 
 
 @lowers(p.expm1)
 def expm1(x: Value) -> Value:
     f = format_of(x)
     inside = clamp(x, f.underflow / 2, f.overflow)
-    shifted, r = _reduced(inside, f)
+    shifted, r = reduced(inside, f)
     small = (r * r).multiply_add(polynomial(r, f.exp_tail), r)
     half = _power_of_two(shifted.bits() - (x.like(f.magic).bits() + 1), f)
     value = (small.fma(half, half - 0.5)) * 2.0
@@ -203,7 +205,7 @@ def exp2(x: Value) -> Value:
     shifted = x + f.magic
     r = (x - (shifted - f.magic)) * 0.6931471805599453
     value = (r * r).multiply_add(polynomial(r, f.exp_tail), r) + 1.0
-    return _scaled(value, shifted, f)
+    return scaled(value, shifted, f)
 
 
 @lowers(p.ldexp)
@@ -258,8 +260,18 @@ def _at_ends(x: Value, value: Value) -> Value:
     return choose((x < 0.0) | x.is_nan(), x.like(float("nan")), value)
 
 
+_NATURAL = {"float": Base((1.0, 0.0), (SINGLE.ln2_high, SINGLE.ln2_low)),
+            "double": Base((1.0, 0.0), (DOUBLE.ln2_high, DOUBLE.ln2_low))}  # fmt: skip
+
+
 @lowers(p.log)
 def log(x: Value) -> Value:
+    if has_tables(x):
+        return logarithm(x, _NATURAL[x.element], "log", _divided_log)
+    return _divided_log(x)
+
+
+def _divided_log(x: Value) -> Value:
     return _at_ends(x, _log(x, None, format_of(x)))
 
 
@@ -279,10 +291,15 @@ def _log_parts(x: Value) -> tuple[Value, Value, Value]:
 Sums = dict[str, tuple[float, float]]
 
 
-def _log_to_base(inverse: Sums, unit: Sums) -> Callable[[Value], Value]:
+def _log_to_base(name: str, inverse: Sums, unit: Sums) -> Callable[[Value], Value]:
     """A logarithm of another base, given 1 / ln(base) and log(2) to that base as sums of two numbers."""
 
     def function(x: Value) -> Value:
+        if has_tables(x):
+            return logarithm(x, Base(inverse[x.element], unit[x.element]), name, divided)
+        return divided(x)
+
+    def divided(x: Value) -> Value:
         e, high, low = _log_parts(x)
         (factor, factor_low), (step, step_low) = inverse[x.element], unit[x.element]
         product = high * factor
@@ -297,6 +314,7 @@ def _log_to_base(inverse: Sums, unit: Sums) -> Callable[[Value], Value]:
 
 log2 = lowers(p.log2)(
     _log_to_base(
+        "log2",
         {
             "float": (1.4426950216293335, 1.925963033500011e-08),
             "double": (1.4426950408889634, 2.0355273740931033e-17),
@@ -306,6 +324,7 @@ log2 = lowers(p.log2)(
 )
 log10 = lowers(p.log10)(
     _log_to_base(
+        "log10",
         {
             "float": (0.4342944920063019, -1.0103049952192578e-08),
             "double": (0.4342944819032518, 1.098319650216765e-17),
@@ -423,7 +442,6 @@ def _tail(end: Value, square: Value, rounding: Value) -> Value:
     return gauss * (polynomial(t, ERFC_TAIL) * (shifted * inverse))
 
 
-@lowers(s.erfc)
 def erfc(x: Value) -> Value:
     """For float32: the factors of the tail are joined in float64, so that they are not rounded one after the other."""
     size = x.abs()

@@ -6,7 +6,7 @@ native form; a program that uses it is evaluated with NumPy.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ...formula.expansion import expand
 from ...formula.expression import CONSTANT, INPUT, Domain, Expression, Primitive, order
@@ -15,6 +15,7 @@ from ...formula.special import regularised_gamma, special
 from ..llvm import Code, Value
 from . import (  # noqa: F401
     arithmetic,
+    error,
     exponential,
     hyperbolic,
     in_double,
@@ -23,9 +24,11 @@ from . import (  # noqa: F401
     power,
     quantile,
     remainder,
+    square_root,
     trigonometry,
 )
 from .lowering import Lowering, lowers
+from .table import has_tables
 
 
 class Unsupported(Exception):
@@ -107,3 +110,20 @@ for _primitive, _expression in (
     (special.igammac, regularised_gamma.upper),
 ):
     lowers(_primitive)(in_double.wide(_expression, apply, is_wide, 2))
+
+
+def _by_tables(primitive: Primitive, make: Callable[[Value, Callable], Value]) -> None:
+    """Give a primitive that has a form for float32 one for float64, where that has tables; elsewhere it is its expansion."""
+    single = primitive.lowering.make
+    formula = in_double.wide(primitive.expansion, apply, is_wide)
+
+    def function(x: Value) -> Value:
+        if x.element == "float":
+            return single(x)
+        return make(x, formula) if has_tables(x) else formula(x)
+
+    lowers(primitive, wide=True)(function)
+
+
+_by_tables(special.erf, lambda x, formula: error.erf(x))
+_by_tables(special.erfinv, error.erfinv)

@@ -14,6 +14,7 @@ from . import payne_hanek
 from .exponential import format_of
 from .lowering import lowers
 from .payne_hanek import REDUCE, reduce_text
+from .square_root import root_and_half
 
 HALF_PI = {
     "float": (1.5707963705062866, -4.371138828673793e-08, -1.7151245100058819e-15),
@@ -164,11 +165,11 @@ def _arc(x: Value) -> tuple[Value, Value, Value]:
     size = x.abs()
     outer = size > 0.5
     z = choose(outer, (1.0 - size) * 0.5, size * size)
-    root = x.code.intrinsic("sqrt", z)
+    root, half = root_and_half(choose(outer, z, z.like(0.25)))
     r = choose(outer, root, size)
     rest = r * z * polynomial(z, ASIN[x.element == "float"])
     # What the root's rounding lost matters near 1, where r is nearly all.
-    lost = root.fma(root, -z) / choose(outer & (root > 0.0), root + root, x.like(INFINITY))
+    lost = choose(outer, root.fma(root, -z) * half, z.like(0.0))
     return outer, r, rest - lost
 
 

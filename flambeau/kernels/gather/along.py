@@ -156,26 +156,36 @@ def taken(x: Any, key: tuple) -> Any:
     Raises:
         IndexError: An index is out of range.
     """
-    place = _place(key)
+    place = _place(key, x.ndim)
     if place is None or not _in_order(x):
         return None
     along, dim, index = place
-    if along and not index.flags.c_contiguous and _is_spread(index, dim):
-        along, index = False, index[_vector_of(index, dim)]
-    wanted = index.shape if along else (*x.shape[:dim], index.size, *x.shape[dim + 1 :])
+    shape, sizes = x.shape, index.shape
+    if along:
+        if not index.flags.c_contiguous and _is_spread(index, dim):
+            along, index = False, index[_vector_of(index, dim)]
+            sizes = index.shape
+        wanted = made = sizes if along else (*shape[:dim], index.size, *shape[dim + 1 :])
+    elif len(sizes) == 1:
+        wanted = made = (*shape[:dim], *sizes, *shape[dim + 1 :])
+    else:  # of the first dimension: the indices are read in a row
+        made = sizes + shape[1:]
+        sizes = (index.size,)
+        wanted = sizes + shape[1:]
     for signs in (False, True) if key.__class__ is tuple else (False,):
-        told = _told("take", along, x.dtype, dim, x.shape, index.shape, wanted, "", signs)
+        told = _told("take", along, x.dtype, dim, shape, sizes, wanted, "", signs)
         if told is None:
             return None
         function, numbers = told
-        result = memory.empty(wanted, x.dtype)
+        result = memory.empty(made, x.dtype)
         if not function(x, in_order(index), result, *numbers):
             return result
     raise outside(x.shape[dim : dim + 1])
 
 
-def _place(key: tuple) -> tuple[bool, int, Any] | None:
-    """Is there an index for each element, and the dimension, and the indices, of a key of one index array."""
+def _place(key: tuple, ndim: int = 0) -> tuple[bool, int, Any] | None:
+    """Is there an index for each element, and the dimension, and the indices, of a key of one index array, which has one
+    dimension, or any number if it is of the first of `ndim` dimensions."""
     if key.__class__ is Along:
         along, dim, index = True, key.dim, key.index  # type: ignore[attr-defined]
     else:
@@ -185,7 +195,7 @@ def _place(key: tuple) -> tuple[bool, int, Any] | None:
                 return None
     if index.__class__ is not np.ndarray or index.dtype != INT64 or not index.flags.aligned:
         return None
-    return (along, dim, index) if along or index.ndim == 1 else None
+    return (along, dim, index) if along or index.ndim == 1 or (ndim and not dim) else None
 
 
 def _in_order(x: Any) -> bool:

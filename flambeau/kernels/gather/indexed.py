@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ...formula.dimensions import broadcast_shapes, ufunc_at
-from ..array import compress
+from ..array import compress, few
 from ..array.copy import contiguous, in_order
 from ..runtime import memory
 from ..runtime.process import enabled
@@ -47,6 +47,11 @@ def take(x: Any, key: tuple) -> Any:
             made = _taken_flat(x, key)
         if made is not None:
             return made
+        if len(key) == 1 and key.__class__ is not Along and key[0].__class__ is np.ndarray:
+            index = key[0]
+            if index.ndim > 1 and x.__class__ is np.ndarray:
+                made = take(x, key.__class__((index.reshape(-1),)))
+                return made.reshape(index.shape + x.shape[1:])
     if _is_large(x, key) and x.itemsize in _SIZES and enabled():
         if len(key) == 1 and x.__class__ is np.ndarray and rows.reads(x, key[0]):
             return _take_rows(x, key[0], key.__class__ is tuple)
@@ -133,6 +138,10 @@ def spread(shape: tuple[int, ...], key: tuple, values: Any) -> Any:
     """
     if is_half(values.dtype):
         return cast(spread(shape, key, cast(values, WIDE)), values.dtype)
+    if key.__class__ is Along and values.size <= few.MOST and enabled():
+        made = few.add_back(values, key.dim, shape[key.dim], key.index)  # type: ignore[attr-defined]
+        if made is not NotImplemented and made.shape == shape:
+            return made
     made = along.made(None, shape, key, values, True)
     if made is not None:
         return made

@@ -13,13 +13,15 @@ from typing import Any
 import numpy as np
 
 from ...formula.dimensions import broadcast_shapes
-from . import small
+from . import blocked, small, substitution
 from .routine import A, B, C, Space, call, integer
 
 TYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
-SOLVED, INVERTED, DETERMINED = 256, 24, 128
+SOLVED, INVERTED, DETERMINED = 24, 24, 128
 """Rows of a matrix below which NumPy's functions take less time for one call than two routines do."""
+TURNED = 128
+"""Rows below which LAPACK's own routine inverts faster than two triangular systems are solved."""
 
 
 def fits(*arrays: Any) -> bool:
@@ -64,11 +66,29 @@ def factor(a: Any) -> Any:
         return NotImplemented
     m, n = a.shape[-2:]
     lead, lu = a.shape[:-2], by_columns(a)
-    count, k = len(lu), min(m, n)
-    pivots, info = np.empty((count, k), integer()), codes(count)
-    if not call("getrf", (lu, pivots, info), (m, n, A, m, B, C), m * n * k):
+    pivots, info = np.empty((len(lu), min(m, n)), integer()), codes(len(lu))
+    if not factored(lu, pivots, info):
         return NotImplemented
-    return back(lu, lead), pivots.astype(np.int32).reshape(*lead, k), told(info, lead)
+    return back(lu, lead), pivots.astype(np.int32).reshape(*lead, min(m, n)), told(info, lead)
+
+
+def factored(lu: np.ndarray, pivots: np.ndarray, info: np.ndarray) -> bool:
+    """Put L and U into a stack column by column; False where there is no routine."""
+    n, m = lu.shape[1:]
+    if min(m, n) < blocked.FACTORED or not blocked.has("getrf", lu):
+        return call("getrf", (lu, pivots, info), (m, n, A, m, B, C), m * n * min(m, n))
+    for matrix, swaps, code in zip(lu, pivots, info):
+        code[0] = blocked.factor(matrix.T, swaps)
+    return True
+
+
+def swapped(x: np.ndarray, pivots: np.ndarray) -> np.ndarray:
+    """A stack row by row, its rows swapped."""
+    count, n, _ = x.shape
+    rows = np.tile(np.arange(n, dtype=np.float64), (count, 1))
+    call("laswp", (rows, pivots), (1, A, n, 1, pivots.shape[1], B, 1), 4 * n)
+    order = rows.astype(np.intp)
+    return x[0][order[0]][None] if count == 1 else np.take_along_axis(x, order[..., None], 1)
 
 
 def det(a: Any) -> Any:
@@ -117,16 +137,46 @@ def solve(a: Any, b: Any) -> Any:
         return _regular(small.eliminated(a, b))
     if n < SOLVED:
         return NotImplemented
-    lu, x = by_columns(a, lead), by_columns(b, lead)
+    lu = by_columns(a, lead)
+    found = _of_factors(lu, np.broadcast_to(b, (*lead, n, k)).reshape(-1, n, k))
+    return found if found is NotImplemented else (back(found[0], lead), told(found[1], lead))
+
+
+def _regular_factors(lu: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """Factor a stack of square matrices by columns; the identity's factors stand for those of a singular one."""
+    n = lu.shape[1]
     pivots, info = np.empty((len(lu), n), integer()), codes(len(lu))
-    if not call("getrf", (lu, pivots, info), (n, n, A, n, B, C), n * n * n):
-        return NotImplemented
+    if not factored(lu, pivots, info):
+        return None
     if info.any():
         singular = np.flatnonzero(info)
-        lu[singular], pivots[singular] = np.eye(n, dtype=a.dtype), np.arange(1, n + 1)
-    given = ("N", n, k, A, n, B, C, n, Space(1))
-    call("getrs", (lu, pivots, x), given, n * n * k)
-    return back(x, lead), told(info, lead)
+        lu[singular], pivots[singular] = np.eye(n, dtype=lu.dtype), np.arange(1, n + 1)
+    return pivots, info
+
+
+def _inverted(made: np.ndarray) -> Any:
+    """getri: inverses in place, and codes."""
+    found = _regular_factors(made)
+    if found is None:
+        return NotImplemented
+    n, size = made.shape[1], 64 * made.shape[1]
+    given = (n, A, n, B, Space(size), size, Space(1))
+    call("getri", (made, found[0]), given, 2 * n * n * n)
+    return made, found[1]
+
+
+def _of_factors(lu: np.ndarray, b: np.ndarray) -> Any:
+    """Solutions of systems by columns, and codes; `lu` has the matrices by columns and gets the factors. Where one is
+    singular, the solution means nothing."""
+    found = _regular_factors(lu)
+    if found is None:
+        return NotImplemented
+    pivots, info = found
+    x, lead = swapped(b, pivots), lu.shape[:1]
+    matrices = lu.swapaxes(1, 2)
+    substituted(matrices, x, lead, False, True)
+    substituted(matrices, x, lead, True, False)
+    return np.ascontiguousarray(x.swapaxes(1, 2)), info
 
 
 def inverse(a: Any) -> Any:
@@ -136,15 +186,9 @@ def inverse(a: Any) -> Any:
     if not fits(a) or a.shape[-1] < INVERTED:
         return NotImplemented
     n, lead, made = a.shape[-1], a.shape[:-2], by_columns(a)
-    pivots, info = np.empty((len(made), n), integer()), codes(len(made))
-    if not call("getrf", (made, pivots, info), (n, n, A, n, B, C), n * n * n):
-        return NotImplemented
-    if info.any():
-        singular = np.flatnonzero(info)
-        made[singular], pivots[singular] = np.eye(n, dtype=a.dtype), np.arange(1, n + 1)
-    size = 64 * n
-    call("getri", (made, pivots), (n, A, n, B, Space(size), size, Space(1)), 2 * n * n * n)
-    return back(made, lead), told(info, lead)
+    eye = np.broadcast_to(np.eye(n, dtype=a.dtype), made.shape)
+    found = _inverted(made) if n < TURNED else _of_factors(made, eye)
+    return found if found is NotImplemented else (back(found[0], lead), told(found[1], lead))
 
 
 def triangle(a: Any, b: Any, upper: bool, unitriangular: bool) -> Any:
@@ -170,11 +214,32 @@ def substituted(
     if a.shape[:-2] != lead:
         a = np.broadcast_to(a, (*lead, n, n))
     a = np.ascontiguousarray(a).reshape(-1, n, n)
+    if k >= blocked.FEW:
+        a = a.swapaxes(1, 2) if by_column else a
+        if n <= blocked.LEAST:
+            substitution.substitute(a, x, upper, unitriangular)
+        else:
+            for matrix, solution in zip(a, x):
+                blocked.substitute(matrix, solution, upper, unitriangular)
+        return True
     uplo = "U" if upper == by_column else "L"
     given = (
         "R", uplo, "T" if by_column else "N", "U" if unitriangular else "N", k, n, 1.0, A, n, B, k,
     )  # fmt: skip
     return call("trsm", (a, x), given, n * n * k)
+
+
+def cholesky(a: Any) -> Any:
+    """Lower factors, and codes (0: success); NotImplemented also where a matrix has none."""
+    if small.fits(a):
+        return small.cholesky(a)
+    if not fits(a) or a.shape[-1] < blocked.FACTORED or not blocked.has("potrf", a):
+        return NotImplemented
+    made, lead = stacked(a), a.shape[:-2]
+    if any(blocked.cholesky(matrix) for matrix in made):
+        return NotImplemented
+    blocked.clear(made)
+    return back(made, lead, False), np.zeros(lead, np.int32)
 
 
 def cholesky_solve(b: Any, factor: Any, upper: bool) -> Any:

@@ -131,7 +131,7 @@ class _Rows:
             self.row.add(plain.size(i), plain.step(i))
 
     def sort(self, dims: _Dims) -> None:
-        """By steps, the largest first: the order of a row's elements does not matter."""
+        """By steps, the largest first, but what stays in place before all: the order of a row's elements does not matter."""
         code = self.code
         with code.loop(code.integer(1), dims.count.value) as i:
             place = code.variable(i)
@@ -140,7 +140,7 @@ class _Rows:
                 search.stop_unless(at > 0)
                 before = at - 1
                 a, b = dims.step(before), dims.step(at)
-                search.stop_unless(a < b)
+                search.stop_unless((a - 1).below(b - 1))
                 x, y = dims.size(before), dims.size(at)
                 dims.put(before, y, b)
                 dims.put(at, x, a)

@@ -22,6 +22,10 @@ from .values import RULES, check_reductions
 class ColumnNest(Nest):
     """The loops: blocks, then groups of neighbouring columns, then the program's stages over R."""
 
+    @property
+    def few(self) -> int:  # each lane has a row of its own
+        return self.lanes
+
     def one_row(self, row: Value) -> None:
         code = self.code
         self.block = row

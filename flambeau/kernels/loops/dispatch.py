@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from ..runtime.recipe import Recipe, noted
 from . import arrangement, split_reduction
 from .broadcast import UNFIT, load_fit, row_lengths
 from .column import ColumnEntryPoint, ColumnNest
-from .entry import EntryPoint
+from .entry import MANY, SHORT, EntryPoint
 from .nest import Nest
 from .strided import StridedNest
 from .strided_entry import StridedEntryPoint
@@ -54,10 +55,14 @@ def build_native(
         return None
     first = len(program.roots) if into else 0
     interpreter = noted(silently(interpreter), Recipe(lambda: module_text(*facts), nest))
-    plain = builtin_later(name, written(*facts), Served(inputs, 0, rows), interpreter, interpreter)
+    is_lone = rows and len(inputs) == 1 and not into
+    serves = Served(inputs, 0, rows, False)
+    plain = builtin_later(name, written(*facts), serves, interpreter, interpreter)
     columns = Columns(program, inputs, compute, results, name) if rows else None
+    turns = is_lone and not any(root.full for root in program.roots)
     if columns is not None:
         fallback = arranged_rows(plain, columns, program, interpreter)
+        fallback = turned(fallback, columns) if turns else fallback
     else:
         fallback = arranged(plain, program, interpreter)
     otherwise = interpreter
@@ -71,14 +76,13 @@ def build_native(
 
     if columns is not None and not into and not any(root.full for root in program.roots):
         fallback = few_in_order(fallback, lambda: others.kernel)
-    recipe = Recipe(lambda: module_text(*facts, drop, into), nest, first)
+    recipe = Recipe(lambda: module_text(*facts, drop, into, turns), nest, first)
     writes = program.orders
-    is_lone = rows and len(inputs) == 1 and not into
     others = OtherDtypes(inputs, first, fallback, build, not rows, is_lone, writes)
     chosen: Callable = others
     if columns is not None and not into:
         chosen = columns.first(chosen, drop)
-    text, serves = written(*facts, drop, into), Served(inputs, first, rows)
+    text, serves = written(*facts, drop, into, turns), Served(inputs, first, rows, is_lone)
     made = others.kernel = builtin_later(name, text, serves, noted(chosen, recipe), otherwise)
     return made
 
@@ -103,12 +107,15 @@ class Served:
         inputs: The dtypes of the program's arrays.
         first: How many arrays to write into stand before them.
         rows: Do axes stand at the end, along which the arrays are to lie in order?
+        is_lone: Does it take rows of one array that lie in strides, if the elements of a row lie together?
     """
 
-    def __init__(self, inputs: Sequence[Any], first: int, rows: bool):
-        self.inputs, self.first, self.rows = inputs, first, rows
+    def __init__(self, inputs: Sequence[Any], first: int, rows: bool, is_lone: bool):
+        self.inputs, self.first, self.rows, self.is_lone = inputs, first, rows, is_lone
 
     def __call__(self, *given: Any) -> bool:
+        if self.rows and given[-1].__class__ is tuple and given[-1][-1:] != (-1,):
+            return False  # the rows lie across memory, as in each sum over a batch
         arrays = given[self.first : self.first + len(self.inputs)]
         fit = len(arrays) == len(self.inputs) and all(
             type(a) is np.ndarray and a.dtype == dtype for a, dtype in zip(arrays, self.inputs)
@@ -116,16 +123,29 @@ class Served:
         if not fit or not self.rows:
             return fit
         # What is one value everywhere is no array to be put in order: a mean's gradient, say.
-        axes, ordered = given[-1], all(a.flags.c_contiguous or not any(a.strides) for a in arrays)
+        axes = given[-1]
+        if self.is_lone and not arrays[0].flags.c_contiguous:
+            return _has_lines(arrays[0], axes)
+        ordered = all(a.flags.c_contiguous or not any(a.strides) for a in arrays)
         if not isinstance(axes, tuple):
             return ordered
         return ordered and axes == tuple(range(-len(axes), 0))
+
+
+def _has_lines(array: Any, axes: Any) -> bool:
+    """Do elements of a row along these axes lie together?"""
+    size, ndim = array.itemsize, array.ndim
+    return any(
+        step == size and n != 1 and (axes is None or i in axes or i - ndim in axes)
+        for i, (n, step) in enumerate(zip(array.shape, array.strides))
+    )
 
 
 def module_text(
     program: Program, inputs: Sequence[Any], compute: Any, results: Sequence[Any], rows: bool,
     drop: bool = False,
     into: bool = False,
+    turns: bool = False,
 ) -> str:  # fmt: skip
     """The whole module in LLVM's intermediate language.
 
@@ -135,7 +155,7 @@ def module_text(
     nest = nest_of(program, inputs, compute, results, rows)
     if isinstance(nest, StridedNest):
         return nest_module(nest, lambda module: StridedEntryPoint(nest, module, into))
-    return nest_module(nest, lambda module: EntryPoint(nest, module, rows, drop, into))
+    return nest_module(nest, lambda module: EntryPoint(nest, module, rows, drop, into, turns))
 
 
 def nest_of(
@@ -193,6 +213,9 @@ class OtherDtypes:
             return self.kernel(*given)
         if self.is_lone and self.is_scattered(given[0]):
             return self.kernel(contiguous(given[0]), *given[1:])
+        if not self.strided and self.is_mixed(given):
+            ordered = [contiguous(a) if is_scattered(a) else a for a in given[self.places]]
+            return self.kernel(*given[: self.places.start], *ordered, *given[self.places.stop :])
         try:
             dtypes = tuple([a.dtype for a in given[self.places]])
         except AttributeError:  # a number, or nothing
@@ -215,6 +238,27 @@ class OtherDtypes:
             and not array.flags.c_contiguous
             and (self.writes or array.itemsize not in array.strides)
         )
+
+    def is_mixed(self, given: Sequence[Any]) -> bool:
+        """Are there arrays to be put in order before rows along the last dimensions are looked at, and no order of
+        dimensions that all have? One is broadcast from fewer (a norm's weight), or the first lies in order."""
+        arrays, axes = given[self.places], given[-1]
+        if axes.__class__ is not tuple or axes != _LAST[len(axes)]:
+            return False
+        if not all(a.__class__ is np.ndarray for a in arrays):
+            return False
+        first = max(arrays, key=_dimensions)
+        apart = first.flags.c_contiguous or any(0 < a.ndim < first.ndim for a in arrays)
+        return apart and any(map(is_scattered, arrays))
+
+
+_LAST = tuple(tuple(range(-n, 0)) for n in range(65))
+_dimensions = attrgetter("ndim")
+
+
+def is_scattered(array: Any) -> bool:
+    """Does it lie out of order, and is not merely expanded?"""
+    return not array.flags.c_contiguous and 0 not in array.strides
 
 
 class Columns:
@@ -366,6 +410,34 @@ def few_in_order(fallback: Callable, kernel: Callable[[], Callable]) -> Callable
         if type(array) is np.ndarray and array.size <= _FEW and not array.flags.c_contiguous:
             return kernel()(array.copy(), *given[1:])
         return fallback(*given)
+
+    return reduced
+
+
+def turned(fallback: Callable, columns: Columns) -> Callable:
+    """Reductions of many rows of few elements: as columns, of which as many are reduced at once as a vector has lanes."""
+
+    def reduced(*given: Any) -> Any:
+        array, axes = given[0], given[-1]
+        if (
+            type(array) is not np.ndarray
+            or array.size < MANY
+            or axes.__class__ is not tuple
+            or tuple(axes) != tuple(range(-len(axes), 0))
+            or not array.flags.c_contiguous
+        ):
+            return fallback(*given)
+        kept = array.shape[: array.ndim - len(axes)]
+        length = array.size // math.prod(kept)
+        if length * array.itemsize > SHORT:
+            return fallback(*given)
+        values = columns.kernel(contiguous(array.reshape(-1, length).T), *given[1:-1], (-2,))
+        if values is NotImplemented:
+            return fallback(*given)
+        shape = kept + (1,) * len(axes)
+        if type(values) is tuple:
+            return tuple(value.reshape(shape) for value in values)
+        return values.reshape(shape)
 
     return reduced
 

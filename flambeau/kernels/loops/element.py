@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..elementary import half
 from ..elementary.lower import Unsupported
-from ..llvm import Value, any_lane, choose
+from ..llvm import Value, choose
 from ..runtime import layout
 from ..runtime.process import machine
 
@@ -69,22 +70,17 @@ def unpacked(value: Value, name: str) -> Value:
         return value.widen("i32")
     if name in NARROW:
         return value.convert("i32")
-    if name == "float16":
-        return value.cast_bits("half").convert("float")
-    if name == "bfloat16":
-        return (value.widen("i32") << 16).cast_bits("float")
-    return value
+    return half.widened(value, name) if name in half.HALF else value
 
 
 def packed(value: Value, name: str) -> Value:
     """Numbers as they are stored."""
     if name == "bool":
         return value.convert("i1").convert("i8")
-    if name in ("float16", "bfloat16"):
+    if name in half.HALF:
         if value.element == "double":
             raise Unsupported("float64 rounded to a half type in one step")
-        value = value.convert("float")
-        return value.convert("half").cast_bits("i16") if name == "float16" else _bfloat16(value)
+        return half.rounded(value.convert("float"), name)
     if value.is_float and not name.startswith("float"):
         raise Unsupported("a float stored as an integer")
     return value.convert(MEMORY[name])
@@ -116,29 +112,6 @@ def _to_odd(x: Value) -> Value:
     short = choose(too_far, bits - 1, bits)
     lost = back.compare("", "one", x)
     return choose(lost, short | 1, short).cast_bits("float")
-
-
-def _bfloat16(value: Value) -> Value:
-    """The upper half of float32's bits, rounded to nearest even; nan stays nan."""
-    if value.type != "<16 x float>" or not machine().features.get("avx512bf16"):
-        return _upper_half(value)
-    code, short = value.code, "<16 x bfloat>"
-    name = code.declare(short, "llvm.x86.avx512bf16.cvtneps2bf16.512", value.type)
-    made = code.emit(f"call {short} @{name}({value.type} {value.name})", short)
-    result = code.slot("<16 x i16>", made.cast_to("<16 x i16>"))
-    # The instruction takes subnormal numbers for 0.
-    subnormal = ((value.bits() & 0x7FFFFFFF) - 1).below(0x7FFFFF)
-    with code.when(any_lane(subnormal)):
-        code.store(_upper_half(value), result)
-    return code.load(result, "<16 x i16>")
-
-
-def _upper_half(value: Value) -> Value:
-    """The same by arithmetic of integers."""
-    bits = value.bits()
-    rounded = (bits + 0x7FFF + (bits.down(16) & 1)).down(16)
-    quiet = bits.down(16) | 0x40
-    return choose(value.is_nan(), quiet, rounded).convert("i16")
 
 
 def wrapped(value: Value, name: str) -> Value:

@@ -18,6 +18,8 @@ from .arrange_rows import RowOption, RowWord
 from .broadcast import FORM, FULL, ROWS, SCALAR, TRAILING
 from .nest import NEST, Nest
 
+SHORT, MANY = 32, 1 << 13
+"""Bytes of a row up to which it takes longer than its part of a column, if there are so many elements in all."""
 STRIDED = "strided"
 """Where a call goes on whose operands do not lie in order."""
 
@@ -29,13 +31,16 @@ class EntryPoint(Vectorcall):
         rows: Is its last argument the axes of rows?
         drop: Do reduced dimensions vanish from the results, instead of keeping size 1?
         into: Are its first arguments the arrays that the results are written to?
+        turns: Does it refuse many rows of few elements, because its fallback turns them into columns?
     """
 
     def __init__(
-        self, nest: Nest, module: Module, rows: bool, drop: bool = False, into: bool = False
+        self, nest: Nest, module: Module, rows: bool, drop: bool = False, into: bool = False,
+        turns: bool = False,
     ):  # fmt: skip
         super().__init__(module)
         self.nest, self.rows, self.drop, self.into = nest, rows, drop, into
+        self.turns = turns
         self.otherwise = self.REFUSED
 
     def write(self) -> None:
@@ -97,6 +102,9 @@ class EntryPoint(Vectorcall):
         """The results, once the frame describes operands that lie in order."""
         total = self.total()
         row_length = self.row_length(axes, total) if self.rows else self.zero
+        if self.turns:
+            short = SHORT // (BITS[self.nest.inputs[0]] // 8)
+            self.require((row_length > short) | (total < MANY), self.REFUSED)
         forms, row_length = self.fitted(arrays, row_length)
         row_length = choose(row_length.equals(0), total, row_length)
         rows = total / choose(row_length.equals(0), row_length.like(1), row_length)

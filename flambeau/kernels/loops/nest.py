@@ -20,7 +20,18 @@ from ...formula.expansion import usual_args
 from ...formula.expression import INPUT, POSITION, Domain, Expression, order
 from ...formula.primitive import add
 from ...formula.program import Program
-from ..llvm import BITS, Code, Value, Variable, across_lanes, choose, element_of, quotient
+from ..llvm import (
+    BITS,
+    FLOATS,
+    Code,
+    Value,
+    Variable,
+    across_lanes,
+    choose,
+    element_of,
+    quotient,
+    smaller,
+)
 from ..runtime.vectorcall import PIECE, of_pieces
 from .arrange_rows import RowWord
 from .broadcast import FULL, LEADING, SCALAR, TRAILING
@@ -139,6 +150,15 @@ class Nest(Values):
     def forget(self) -> None:
         super().forget()
         self.memo: dict[Expression, int] = {}
+        self.narrowed: dict[Expression, Value] = {}
+        """Values of the row in few lanes."""
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        known = dict(self.narrowed)
+        with super().aside():
+            yield
+        self.narrowed = known
 
     def begin_row(self, row: Value, start: Value) -> None:
         """Where each full operand's row begins, and whether it moves on with the elements or stays on the stack."""
@@ -199,6 +219,39 @@ class Nest(Values):
         index = choose(self.forms[i].equals(SCALAR), row.like(0), row)
         value = code.splat(code.load(code.at(self.pointers[i], element, index), element))
         return self.loaded(value, i, x)
+
+    # ---------------------------------------------------------------------------- values of a row
+
+    @property
+    def few(self) -> int:
+        """The lanes in which a row's own values are computed: all are alike, and a division takes the longer the more
+        there are."""
+        return min(self.lanes, 128 // BITS[self.element]) if self.reductions else self.lanes
+
+    def row_value(self, x: Expression) -> Value:
+        if x in self.row or self.few == self.lanes or not self.is_plain(x):
+            return super().row_value(x)
+        value = self.narrow_value(x)
+        found = self.row[x] = value.shuffled(value, [0] * self.lanes)
+        return found
+
+    def is_plain(self, x: Expression) -> bool:
+        """Is it a number, made of others by arithmetic?"""
+        return bool(x.args) and not x.primitive.costly and self.elements[x.domain] in FLOATS
+
+    def narrow_value(self, x: Expression) -> Value:
+        """The same in few lanes."""
+        found = self.narrowed.get(x)
+        if found is None:
+            if x not in self.row and (self.is_plain(x) or x.domain is Domain.BOOL):
+                self.code.lanes = self.few
+                found = self.compute(x, self.narrow_value)
+                self.code.lanes = self.lanes
+            else:
+                wide = self.row_value(x)
+                found = wide.shuffled(wide, range(self.few))
+            self.narrowed[x] = found
+        return found
 
     # --------------------------------------------------------------------------------- values
 
@@ -349,7 +402,8 @@ class Nest(Values):
 
     def mask(self, i: Value, end: Value) -> Value:
         """The lanes before the end."""
-        return self.code.iota() < self.code.splat(end - i)
+        count = smaller(end - i, self.lanes).convert("i32")
+        return self.code.iota("i32") < self.code.splat(count)
 
     def reduce(self, items: list[Expression]) -> None:
         later = {} if self.seldom else self.left_for_later(items)

@@ -13,7 +13,7 @@ from typing import Any
 from ..llvm import Code, Module, Value
 from ..runtime import layout
 from ..runtime.layout import Flag
-from ..runtime.process import machine
+from ..runtime.process import address_of
 from ..runtime.recipe import Recipe, noted
 from ..runtime.vectorcall import Vectorcall, array_field
 
@@ -27,7 +27,7 @@ _ELEMENTS = {"float32": "float", "float64": "double"}
 def product(fallback: Callable) -> Callable:
     """``f(x, y)`` and ``f(x, y, bias)``, which give calls that are not made for to a Python function. The bias has a
     number for each column, or for each element of the result."""
-    address = machine().address(_text())
+    address = address_of(_text)
     made: Callable = layout.builtin("product_few", address, noted(fallback, Recipe(_text)))
     return made
 

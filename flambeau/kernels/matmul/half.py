@@ -12,21 +12,24 @@ import numpy as np
 from ...formula.dimensions import broadcast_shapes
 from ..runtime import memory
 from ..runtime.entry import Job
-from . import amx, half_kernel
+from . import amx, half_few, half_kernel
+from .half_few import Few
 from .half_kernel import LANES, STEP
 from .half_pack import BLOCKS, GROUP, PackNumbers, block_bytes, packing
 from .stack import starts
 
-BLOCK, MOST = 512, 1 << 20
-"""Rows of the left operand that a block has at most, and bytes of them."""
+BLOCK = 512
+"""Rows of the left operand that a block has at most."""
+NEAR, PACKED = 1 << 20, 1 << 17
+"""Bytes of a right operand that blocks of rows share, and that a single one packs: they should stay in the second cache."""
 ITEMS, MOST_ITEMS, SHARE = 8, 256, 1 << 26
 """Blocks that are wanted, so that threads have something to share: at least, at most, and the multiplications of each."""
 ALONE, WEIGHT = 1 << 22, 1 << 8
 """Multiplications that are not worth sharing, and how many count as one step."""
 BYTE = np.dtype(np.uint8)
-FAR, AGAIN = 2048, 128
-"""Left operands whose rows all fall into one place of the first cache, bytes apart, are packed if they are read for so many
-columns."""
+LINE, AGAIN = 64, 512
+"""Left operands whose rows do not begin with a line of the cache, of so many bytes, are packed if they are read for so many
+columns: each row of a tile would take two lines."""
 ITEM = 2
 """Bytes of a number."""
 
@@ -57,6 +60,7 @@ class Plan(NamedTuple):
         facts: What it is given besides operands.
         job: What the pool is told.
         plain: The same and the kernel's numbers, where nothing is added.
+        few: How few rows or columns are multiplied instead.
     """
 
     shape: tuple[int, ...]
@@ -68,12 +72,13 @@ class Plan(NamedTuple):
     facts: Any
     job: tuple[int, ...]
     plain: tuple[int, ...]
+    few: Few | None = None
 
 
 def product(x: Any, y: Any, start: Any = None) -> Any:
     """x @ y, plus what is broadcast to it, for matrices or stacks of them whose leading dimensions broadcast.
 
-    NotImplemented where there are no tiles, or something is not finite in float16.
+    NotImplemented where there are no tiles for more than a few rows or columns, or something is not finite in float16.
     """
     if type(x) is not np.ndarray or type(y) is not np.ndarray or x.dtype is not y.dtype:
         return NotImplemented
@@ -85,13 +90,16 @@ def product(x: Any, y: Any, start: Any = None) -> Any:
             np.array(v, order="C", subok=False) if c else v for v, c in zip((x, y), found.copied)
         )
         return product(x, y, start)
-    told, added = found.plain, None
+    told, added, row, item = found.plain, None, 0, 0
     if start is not None:
         if start.dtype is not x.dtype:
             return NotImplemented
         added, row, item = laid_out(start, found.shape)
         told = (*found.job, 1, row, item)
     result = memory.empty(found.shape, x.dtype)
+    if found.few is not None:
+        found.few.run(x, y, result, added, (row, item))
+        return result
     a, b = (y, x) if found.turned else (x, y)
     if found.left is not None:
         a = _panels(found.left, a)
@@ -161,7 +169,7 @@ def plan(
 ) -> Plan | None:  # fmt: skip
     """How stacks of such shapes and strides are multiplied; None if they are not."""
     element = dtype.name
-    if element not in BLOCKS or x_shape[-1] != y_shape[-2] or not amx.available():
+    if element not in BLOCKS or x_shape[-1] != y_shape[-2]:
         return None
     lead = broadcast_shapes(x_shape[:-2], y_shape[:-2])
     shape = (*lead, x_shape[-2], y_shape[-1])
@@ -169,8 +177,15 @@ def plan(
         return None
     x = operand(lead, x_shape, x_strides)
     y = operand(lead, *((*v[:-2], v[-1], v[-2]) for v in (y_shape, y_strides)))
-    if x.is_apart or y.is_apart:
+    if (x.is_apart or y.is_apart) and amx.available():
         return Plan(shape, False, (x.is_apart, y.is_apart), None, None, _nothing, None, (), ())
+    if element == "float16" or not amx.available():
+        turned = y.rows < x.rows
+        few = half_few.plan(element, shape, turned, *((y, x) if turned else (x, y)))
+        if few is not None:
+            return Plan(shape, turned, (False, False), None, None, _nothing, None, (), (), few)
+        if not amx.available():
+            return None
     # The left operand is read where it lies if it can be; of two that can, the longer.
     turned = x.rows < y.rows
     if element == "bfloat16" and x.is_near != y.is_near:
@@ -189,8 +204,8 @@ def _planned(
     m, n, k, count = left.rows, right.rows, left.inner, len(left.begin)
     size, blocks_inner = block_bytes(element, LANES), -(-k // STEP)
     height = min(m, LANES)
-    in_place = element == "bfloat16" and left.is_near and (left.row_step % FAR or n < AGAIN)
-    (block, blocks), (col_block, col_blocks) = parts(m, n, k, count)
+    in_place = element == "bfloat16" and left.is_near and (left.row_step % LINE == 0 or n < AGAIN)
+    (block, blocks), (col_block, col_blocks) = parts(m, n, k, count, ITEM * BLOCKS[element])
     packs = blocks == 1
     left_begin, left_packing = left.begin, None
     if not in_place:
@@ -243,13 +258,21 @@ def panel_bytes(element: str, inner: int) -> int:
     return -(-inner // STEP) * block_bytes(element, LANES)
 
 
-def parts(m: int, n: int, k: int, count: int) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Each of `count` results cut into blocks of rows and of columns: how large, and how many."""
-    pair = 2 * LANES
-    most = max(pair, min(BLOCK, MOST // (2 * k)) // pair * pair)
-    down = -(-m // most)
-    block = -(-m // down // pair) * pair
-    wanted = -(-max(ITEMS, min(MOST_ITEMS, count * m * n * k // SHARE)) // (count * down))
-    across = min(-(-n // pair), wanted)
-    col_block = -(-n // across // pair) * pair
+def parts(m: int, n: int, k: int, count: int, item: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Each of `count` results cut into blocks of rows and of columns: how large, and how many.
+
+    Blocks of rows that follow each other meet the same columns. Where there is one block of rows, it packs its columns.
+
+    Args:
+        item: Bytes of a number in a panel.
+    """
+    pair, work = 2 * LANES, count * m * n * k
+    items = 1 if work <= ALONE else max(ITEMS, min(MOST_ITEMS, work // SHARE))
+    across = -(-n * k * item // NEAR)
+    down = max(-(-m // BLOCK), min(-(-m // pair), -(-items // (count * across))))
+    if down == 1:
+        across = max(-(-n * k * item // PACKED), min(-(-n // pair), -(-items // count)))
+    block, col_block = (
+        -(-size // number // pair) * pair for size, number in ((m, down), (n, across))
+    )
     return (block, -(-m // block)), (col_block, -(-n // col_block))

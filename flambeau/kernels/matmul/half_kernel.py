@@ -93,10 +93,12 @@ SHAPES = ((2, 2), (2, 1), (1, 2), (1, 1))
 
 
 def tiles(element: str, shape: tuple[int, int], declarations: set[str]) -> str:
-    """``void @tiles_RC(left0, left1, row, step, steps, tail0, tail1, right0, right1, sums)``: the sums of a few tiles.
+    """``void @tiles_RC(left0, left1, row, step, steps, tail0, tail1, right0, right1, sums, held, target, start, stride,
+    turned)``: the sums of a few tiles.
 
     Blocks of the left operand have rows `row` bytes apart, and lie `step` bytes apart; then follows one at `tail`, unless
-    that is null. The right one's blocks follow each other.
+    that is null. The right one's blocks follow each other. The sums `held` from before, unless they are null, are delivered
+    meanwhile, one half after the other, so that tiles multiply while others are rounded and stored.
     """
     code = Code(LANES, declarations)
     down, across = shape
@@ -125,10 +127,14 @@ def tiles(element: str, shape: tuple[int, int], declarations: set[str]) -> str:
                         there[tile] = part
                 amx.multiply(code, "bf16ps", 2 * i + j, 4 + i, 6 + j)
 
+    held = held_sums(code)
+    none = held[0].is_null()
+    times = [none.select(steps.like(-1), quotient(steps, part)) for part in (4, 2)]
     with code.loop(steps.like(0), steps) as s:
         right = [x.byte(s * size) for x in rights[:across]]
-        for x in lefts[:down]:
-            fetch(code, x.byte((s + 1) * step), row)
+        for half in range(2 if shape == SHAPES[0] else 0):
+            with code.when(s.equals(times[half])):
+                deliver_half(code, half, *held)
         multiply([x.byte(s * step) for x in lefts[:down]], row, right)
     with code.unless(tails[0].is_null()):
         right = [x.byte(steps * size) for x in rights[:across]]
@@ -138,17 +144,34 @@ def tiles(element: str, shape: tuple[int, int], declarations: set[str]) -> str:
     code.give()
     return code.function(
         f"@tiles_{down}{across}(ptr %left0, ptr %left1, i64 %row, i64 %step, i64 %steps, ptr %tail0, "
-        "ptr %tail1, ptr %right0, ptr %right1, ptr %sums)",
+        f"ptr %tail1, ptr %right0, ptr %right1, ptr %sums, {HELD})",
         "internal void",
         "noinline",
     )
 
 
-def fetch(code: Code, place: Value, apart: Value) -> None:
-    """Have a block's rows brought near: they lie apart, and the processor would not guess them."""
-    name = code.declare("void", "llvm.prefetch.p0", "ptr", "i32", "i32", "i32")
-    for i in range(LANES):
-        code.line(f"call void @{name}(ptr {place.byte(apart * i).name}, i32 0, i32 3, i32 1)")
+HELD = "ptr %held, ptr %target, ptr %start, i64 %stride, i64 %turned"
+"""Whole sums of four tiles, and where they belong: as `deliver_turned`, or `deliver_whole` twice, is given it."""
+
+
+def held_sums(code: Code) -> list[Value]:
+    return [Value(code, name, type) for type, name in (x.split() for x in HELD.split(", "))]
+
+
+def deliver_half(code: Code, half: int, *held: Value) -> None:
+    """Store the rows, or columns, of two of the four tiles."""
+    sums, target, start, stride, turned = held
+    with code.either(turned.differs(0)) as (yes, no):
+        with yes:
+            call(code, "deliver_turned", sums, target, start, stride, code.integer(half))
+        with no:
+            rows = target.byte(stride * (2 * LANES * half))
+            call(code, "deliver_whole", sums.byte(2 * amx.SIZE * half), rows, start, stride)
+
+
+def call(code: Code, name: str, *given: Value) -> None:
+    listed = ", ".join(f"{value.type} {value.name}" for value in given)
+    code.line(f"call void @{name}({listed})")
 
 
 class _Delivery:
@@ -199,7 +222,8 @@ def delivering(element: str, declarations: set[str]) -> list[str]:
 
     ``void @deliver_whole(sums, target, start, stride)``: two whole tiles; the start is a number a column.
 
-    ``void @deliver_turned(sums, target, start, stride)``: four whole tiles, turned; the start is a number a row of the sums.
+    ``void @deliver_turned(sums, target, start, stride, half)``: one half of the columns of four whole tiles, turned; the
+    start is a number a row of the sums.
 
     ``void @turn(sums)``: turns two tiles that lie side by side, each where it lies.
     """
@@ -241,20 +265,20 @@ def _turned(element: str, declarations: set[str]) -> str:
     code = f.code
     bias = f.bias()
     both = [v for i in range(LANES) for v in (i, LANES + i)]
-    with code.loop(code.integer(0), code.integer(2)) as half:
-        pairs = []
-        for i in range(LANES):
-            rows = []
-            for row in (2 * i, 2 * i + 1):
-                place = f.sums.byte(half * amx.BYTES + row * 2 * amx.BYTES)
-                more = code.load(bias[row // LANES].byte(row % LANES * 4), "float")
-                rows.append(code.load(place, f.type) + code.splat(more))
-            made = rounded(code, rows, element)
-            pairs.append(made.shuffled(made, both).cast_to(code.vector("i32")))
-        target = f.target.byte(half * f.stride * (2 * LANES))
-        for i, value in enumerate(transposed(code, pairs)):
-            code.store(value, target.byte(f.stride * (2 * i)))
-    return f.text("deliver_turned", "")
+    half = Value(code, "%half", "i64")
+    pairs = []
+    for i in range(LANES):
+        rows = []
+        for row in (2 * i, 2 * i + 1):
+            place = f.sums.byte(half * amx.BYTES + row * 2 * amx.BYTES)
+            more = code.load(bias[row // LANES].byte(row % LANES * 4), "float")
+            rows.append(code.load(place, f.type) + code.splat(more))
+        made = rounded(code, rows, element)
+        pairs.append(made.shuffled(made, both).cast_to(code.vector("i32")))
+    target = f.target.byte(half * f.stride * (2 * LANES))
+    for i, value in enumerate(transposed(code, pairs)):
+        code.store(value, target.byte(f.stride * (2 * i)))
+    return f.text("deliver_turned", ", i64 %half")
 
 
 def _turn(declarations: set[str]) -> str:
@@ -302,10 +326,12 @@ class _Product:
     def write(self) -> None:
         code, f = self.code, self.f
         amx.configure(code, code.p["facts"])
-        memory = code.scratch(self.panel * 2 + f.block * amx.BYTES + 64)
+        packed = f.packs * self.panel * quotient(f.col_block, LANES)
+        memory = code.scratch(packed + f.block * amx.BYTES + 64)
         self.packed = memory.byte(-memory.address() & 63)
-        self.tails = self.packed.byte(self.panel * 2)
-        self.sums = code.slot(f"[{4 * amx.SIZE + amx.BYTES} x i8]")
+        self.tails = self.packed.byte(packed)
+        self.both = [code.slot(f"[{4 * amx.SIZE + amx.BYTES} x i8]") for _ in range(2)]
+        self.held = {name: code.slot("ptr", code.null) for name in ("held", "target", "start")}
         with code.rows() as row:
             self.block(row)
         code.free(memory)
@@ -315,24 +341,26 @@ class _Product:
         code, f = self.code, self.f
         single = f.blocks * f.col_blocks
         self.item, part = quotient(row, single), remainder(row, single)
-        top = quotient(part, f.col_blocks) * f.block
+        top = remainder(part, f.blocks) * f.block
         self.first = quotient(top, LANES)
         self.last = quotient(smaller(top + f.block, f.m) + (LANES - 1), LANES)
-        begin = remainder(part, f.col_blocks) * f.col_block
+        begin = quotient(part, f.blocks) * f.col_block
         self.left = code.p["a"].byte(code.get(self.starts, "i64", self.item))
         right = code.p["b"].byte(code.get(self.starts, "i64", f.count + self.item))
         with code.when(f.tail.differs(0)):
             self.keep_tails()
-        panels = code.slot("ptr")
-        with code.loop(begin, smaller(begin + f.col_block, f.n), 2 * LANES) as j:
-            panel = quotient(j, LANES)
-            code.store(right.byte(panel * self.panel), panels)
-            with code.when(f.packs.differs(0)):
-                end = smaller(panel + 2, quotient(f.n + (LANES - 1), LANES))
-                sizes, steps = (f.n, f.k, f.n), (f.right_row, f.right_inner, self.panel)
-                call_pack(code, self.packed, right, (panel, end), sizes, steps)
-                code.store(self.packed, panels)
-            self.columns(j, code.load(panels, "ptr"))
+        end = smaller(begin + f.col_block, f.n)
+        first = quotient(begin, LANES)
+        panels = code.slot("ptr", right.byte(first * self.panel))
+        with code.when(f.packs.differs(0)):
+            ends, sizes = (first, quotient(end + (LANES - 1), LANES)), (f.n, f.k, f.n)
+            steps = f.right_row, f.right_inner, self.panel
+            call_pack(code, self.packed, right, ends, sizes, steps)
+            code.store(self.packed, panels)
+        panels = code.load(panels, "ptr")
+        with code.loop(self.first, self.last, 2) as tile, code.loop(begin, end, 2 * LANES) as j:
+            self.columns(tile, j, panels.byte(quotient(j - begin, LANES) * self.panel))
+        self.release()
 
     def row_of(self, tile: Value) -> Value:
         """The first row of a tile: the last tile begins before the one before it ends, so that it is full."""
@@ -348,20 +376,49 @@ class _Product:
                 place = source.byte((self.row_of(tile) + i) * f.left_row)
                 code.store(line(code, place, STEP, f.tail), target.byte(i * amx.BYTES))
 
-    def columns(self, j: Value, panels: Value) -> None:
-        """All rows of the block at the columns of two panels."""
-        code = self.code
-        both = self.f.n - j > LANES
-        with code.loop(self.first, self.last, 2) as tile:
-            with code.either(self.last - tile > 1) as (two, one):
-                for rows, down in ((two, 2), (one, 1)):
-                    with rows, code.either(both) as (wide, narrow):
-                        for columns, across in ((wide, 2), (narrow, 1)):
-                            with columns:
-                                self.multiply((down, across), tile, panels)
-            self.deliver(tile, j)
+    def columns(self, tile: Value, j: Value, panels: Value) -> None:
+        """Two tiles of rows at the columns of two panels, or what there is of them."""
+        code, f, n = self.code, self.f, self.code.n
+        first, second = self.row_of(tile), self.row_of(tile + 1)
+        is_bias = n.started.equals(0) | n.start_row.equals(0)
+        follows = (self.last - tile > 1) & (second - first).equals(LANES)
+        is_whole = (f.n - j >= 2 * LANES) & is_bias & follows & f.height.equals(LANES)
+        with code.either(is_whole & (f.steps > 0)) as (whole, other):
+            with whole:
+                held = code.load(self.held["held"], "ptr")
+                sums = held.equals_pointer(self.both[0]).select(self.both[1], self.both[0])
+                self.multiply(SHAPES[0], tile, panels, sums)
+                turned = f.turned.differs(0)
+                y, x = turned.select(j, first), turned.select(first, j)
+                for name, value in zip(self.held, (sums, *self.places(y, x))):
+                    code.store(value, self.held[name])
+            with other:
+                self.release()
+                self.part_of_columns(tile, j, panels)
 
-    def multiply(self, shape: tuple[int, int], tile: Value, panels: Value) -> None:
+    def part_of_columns(self, tile: Value, j: Value, panels: Value) -> None:
+        code, sums = self.code, self.both[0]
+        with code.either(self.last - tile > 1) as (two, one):
+            for rows, down in ((two, 2), (one, 1)):
+                with rows, code.either(self.f.n - j > LANES) as (wide, narrow):
+                    for columns, across in ((wide, 2), (narrow, 1)):
+                        with columns:
+                            self.multiply((down, across), tile, panels, sums)
+        self.deliver(tile, j, sums)
+
+    def held_now(self) -> list[Value]:
+        held = [self.code.load(place, "ptr") for place in self.held.values()]
+        return [*held, self.f.wide, self.f.turned]
+
+    def release(self) -> None:
+        """Deliver the sums that are held."""
+        held = self.held_now()
+        with self.code.unless(held[0].is_null()):
+            for half in range(2):
+                deliver_half(self.code, half, *held)
+            self.code.store(self.code.null, self.held["held"])
+
+    def multiply(self, shape: tuple[int, int], tile: Value, panels: Value, sums: Value) -> None:
         code, f = self.code, self.f
         packed, has_tail = f.left_tile.differs(0), f.tail.differs(0)
         lefts, tails = [], []
@@ -373,37 +430,29 @@ class _Product:
         self.run(
             f"tiles_{shape[0]}{shape[1]}",
             *lefts, f.left_row, f.left_step, f.steps, *tails,
-            panels, panels.byte(self.panel), self.sums,
+            panels, panels.byte(self.panel), sums, *self.held_now(),
         )  # fmt: skip
 
-    def deliver(self, tile: Value, j: Value) -> None:
+    def deliver(self, tile: Value, j: Value, found: Value) -> None:
         """The sums of one or two tiles of rows, at the columns of two panels, to their place in the result."""
         code, f, n = self.code, self.f, self.code.n
-        turned = f.turned.differs(0)
-        first, second = self.row_of(tile), self.row_of(tile + 1)
-        is_wide = f.n - j >= 2 * LANES
         is_bias = n.started.equals(0) | n.start_row.equals(0)
-        follows = (self.last - tile > 1) & (second - first).equals(LANES)
-        with code.either(turned & is_wide & is_bias & follows) as (whole, other):
-            with whole:
-                target, start = self.places(j, first)
-                self.run("deliver_turned", self.sums, target, start, f.wide)
-            with other, code.loop(code.zero, smaller(self.last - tile, 2)) as i:
-                sums, row = self.sums.byte(i * (2 * amx.SIZE)), self.row_of(tile + i)
-                with code.either(turned) as (yes, no):
-                    with yes:
-                        self.run("turn", sums)
-                        with code.loop(j, smaller(j + 2 * LANES, f.n), LANES) as column:
-                            own = sums.byte((column - j) * 4)
-                            self.put(own, column, row, smaller(f.n - column, LANES), f.height)
-                    with no:
-                        whole = is_wide & is_bias & f.height.equals(LANES)
-                        with code.either(whole) as (all_of_it, some):
-                            with all_of_it:
-                                target, start = self.places(row, j)
-                                self.run("deliver_whole", sums, target, start, f.wide)
-                            with some:
-                                self.put(sums, row, j, f.height, smaller(f.n - j, 2 * LANES))
+        with code.loop(code.zero, smaller(self.last - tile, 2)) as i:
+            sums, row = found.byte(i * (2 * amx.SIZE)), self.row_of(tile + i)
+            with code.either(f.turned.differs(0)) as (yes, no):
+                with yes:
+                    self.run("turn", sums)
+                    with code.loop(j, smaller(j + 2 * LANES, f.n), LANES) as column:
+                        own = sums.byte((column - j) * 4)
+                        self.put(own, column, row, smaller(f.n - column, LANES), f.height)
+                with no:
+                    whole = (f.n - j >= 2 * LANES) & is_bias & f.height.equals(LANES)
+                    with code.either(whole) as (all_of_it, some):
+                        with all_of_it:
+                            target, start = self.places(row, j)
+                            self.run("deliver_whole", sums, target, start, f.wide)
+                        with some:
+                            self.put(sums, row, j, f.height, smaller(f.n - j, 2 * LANES))
 
     def places(self, y: Value, x: Value) -> tuple[Value, Value]:
         """Where a place of the result is, and its start, or null."""
@@ -418,5 +467,4 @@ class _Product:
         self.run("deliver", sums, target, start, self.f.wide, rows, columns, row)
 
     def run(self, name: str, *given: Value) -> None:
-        listed = ", ".join(f"{value.type} {value.name}" for value in given)
-        self.code.line(f"call void @{name}({listed})")
+        call(self.code, name, *given)

@@ -172,31 +172,33 @@ class _Pack:
     def deliver(self, lines: list[Value], target: Value) -> None:
         """Store a block's lines, in their parts."""
         for i, value in enumerate(lines):
-            for part, numbers in enumerate(self.parts(value)):
+            for part, numbers in enumerate(split(value, self.element, self.bad, self.watches)):
                 self.code.store(numbers, target.byte((part * self.lanes + i) * 4 * self.lanes))
-
-    def parts(self, pairs: Value) -> list[Value]:
-        """The numbers of bfloat16 whose sum each number is."""
-        if self.element == "bfloat16":
-            if self.watches:
-                note(self.bad, *(not_finite(half) for half in (pairs, pairs.down(16))))
-            return [pairs]
-        code = self.code
-        halves = f"<{self.lanes} x i16>"
-        highs, lows = [], []
-        for half in (pairs, pairs.down(16)):
-            short = code.emit(f"trunc {half.type} {half.name} to {halves}", halves)
-            value = short.cast_bits("half").convert("float")
-            high = value.bits() & -65536
-            low = value - high.cast_bits("float")
-            note(self.bad, low.is_nan())
-            highs.append(high)
-            lows.append(low.bits())
-        return [even.down(16) | odd for even, odd in (highs, lows)]
 
     def finding(self) -> Value:
         """1 where a number was bad, else 0."""
         return noted(self.bad, self.pairs).widen("i64")
+
+
+def split(pairs: Value, element: str, bad: Value, watches: bool) -> list[Value]:
+    """The numbers of bfloat16 whose sum each of some pairs is. Lanes of what has none or, if it is watched for, is not
+    finite, are noted."""
+    code = pairs.code
+    if element == "bfloat16":
+        if watches:
+            note(bad, *(not_finite(half) for half in (pairs, pairs.down(16))))
+        return [pairs]
+    halves = f"<{code.lanes} x i16>"
+    highs, lows = [], []
+    for half in (pairs, pairs.down(16)):
+        short = code.emit(f"trunc {half.type} {half.name} to {halves}", halves)
+        value = short.cast_bits("half").convert("float")
+        high = value.bits() & -65536
+        low = value - high.cast_bits("float")
+        note(bad, low.is_nan())
+        highs.append(high)
+        lows.append(low.bits())
+    return [even.down(16) | odd for even, odd in (highs, lows)]
 
 
 def not_finite(numbers: Value) -> Value:

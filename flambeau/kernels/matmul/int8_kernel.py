@@ -12,11 +12,13 @@ from functools import cache
 from typing import NamedTuple
 
 from ..llvm import Value, quotient, remainder, smaller
-from ..llvm.processor import is_x86
+from ..llvm.processor import is_arm, is_x86
 from ..runtime.entry import Body, kernel
 from ..runtime.process import machine
 from .microkernel import within
 
+LOWERED = 0x80808080 - (1 << 32)
+"""What lowers four bytes by 128, so that they get a sign."""
 FOUR = 4
 """Bytes in a lane."""
 
@@ -48,20 +50,33 @@ class RowNumbers(NamedTuple):
     padded: int
 
 
-def has_fours() -> bool:
-    """Has the processor an instruction for products of fours of bytes?"""
-    features = machine().features
-    if machine().bits == 512:
-        return bool(features.get("avx512vnni"))
-    return machine().bits == 256 and bool(features.get("avxvnni") or features.get("avx512vnni"))
+def fours() -> str:
+    """The processor's instruction for products of fours of bytes, by the name that LLVM has for it; empty without one."""
+    features, bits = machine().features, machine().bits
+    if is_arm():
+        names = {"i8mm": "usdot", "dotprod": "sdot"}
+        found = next((names[x] for x in names if features.get(x)), "")
+        return found and f"llvm.aarch64.neon.{found}.v4i32.v16i8"
+    if bits == 512 and features.get("avx512vnni"):
+        return "llvm.x86.avx512.vpdpbusd.512"
+    if bits == 256 and (features.get("avxvnni") or features.get("avx512vnni")):
+        return "llvm.x86.avx512.vpdpbusd.256"
+    return ""
+
+
+def shifts() -> bool:
+    """Does the instruction want signed bytes on the left too? Those without a sign are taken less 128 then."""
+    return ".sdot." in fours()
 
 
 def multiply_add(code: Body, total: Value, left: Value, right: Value) -> Value:
-    """total + the sums of four products in each lane, of unsigned bytes and signed ones."""
-    if has_fours():
-        bits = machine().bits
-        name = code.declare(total.type, f"llvm.x86.avx512.vpdpbusd.{bits}", *[total.type] * 3)
-        listed = ", ".join(f"{x.type} {x.name}" for x in (total, left, right))
+    """total + the sums of four products in each lane, of unsigned bytes (less 128, if it shifts) and signed ones."""
+    name = fours()
+    if name:
+        type = "<16 x i8>" if is_arm() else total.type
+        given = [total, left.cast_to(type), right.cast_to(type)]
+        code.declare(total.type, name, *(x.type for x in given))
+        listed = ", ".join(f"{x.type} {x.name}" for x in given)
         return code.emit(f"call {total.type} @{name}({listed})", total.type)
     pairs = f"<{2 * code.lanes} x i16>"
     wide = right.cast_to(pairs)
@@ -93,12 +108,16 @@ def _pairs(code: Body, x: Value, y: Value) -> Value:
     return parts[0] + parts[1]
 
 
+ARRAYS = ("a", "scales", "zeros", "w", "steps", "sums", "bias", "y")
+
+
 @cache
-def multiplying(tile: Tile) -> Callable[..., int]:
+def multiplying(tile: Tile, result: str) -> Callable[..., int]:
     """``f(a, scales, zeros, w, steps, sums, bias, y, *job, *Numbers)``.
 
     y = scales * steps * (a w - zeros * sums) + bias, where a (m, 4 fours) are unsigned bytes, w panels of as many
-    columns as a vector has lanes, steps and sums are numbers a column, scales and zeros numbers a row.
+    columns as a vector has lanes, steps and sums are numbers a column, scales and zeros numbers a row. For whole results
+    ("i32") there are no scales, steps and bias.
     """
 
     def write(code: Body) -> None:
@@ -111,13 +130,12 @@ def multiplying(tile: Tile) -> Callable[..., int]:
                 code.loop(left, right, code.lanes * tile.vectors) as j,
                 code.loop(top, bottom, tile.rows) as i,
             ):
-                _tile(code, tile, i, bottom, j)
+                _tile(code, tile, result, i, bottom, j)
 
-    arrays = ("a", "scales", "zeros", "w", "steps", "sums", "bias", "y")
-    return kernel("int8_product", arrays, Numbers, write, machine().bits // 32, makes=True)
+    return kernel("int8_product", ARRAYS, Numbers, write, machine().bits // 32, makes=True)
 
 
-def _tile(code: Body, tile: Tile, i: Value, bottom: Value, j: Value) -> None:
+def _tile(code: Body, tile: Tile, result: str, i: Value, bottom: Value, j: Value) -> None:
     """One tile; rows after the last are the last one's again, and columns after the last are not stored."""
     lanes, type, n = code.lanes, code.vector("i32"), code.n
     heights = [smaller(i + r, bottom - 1) for r in range(tile.rows)]
@@ -131,25 +149,37 @@ def _tile(code: Body, tile: Tile, i: Value, bottom: Value, j: Value) -> None:
         columns = [code.load(code.at(panel, "i32", k * lanes), type) for panel in panels]
         for start, line in zip(starts, totals):
             four = code.splat(code.load(code.at(start, "i32", k), "i32"))
+            if shifts():
+                four = four ^ LOWERED
             for column, total in zip(columns, line):
                 code.store(multiply_add(code, code.load(total, type), four, column), total)
     for row, line in zip(heights, totals):
-        scale = code.splat(code.get(code.p["scales"], "float", row))
-        offset = code.splat(code.get(code.p["zeros"], "i32", row))
-        for v, total in enumerate(line):
-            at = j + v * lanes
-            mask = within(code, n.n - at)
-            sums = code.masked_load(code.at(code.p["sums"], "i32", at), type, mask)
-            steps = code.masked_load(
-                code.at(code.p["steps"], "float", at), code.vector("float"), mask
-            )
-            value = (code.load(total, type) - offset * sums).convert("float") * (scale * steps)
+        lowered = 128 if shifts() else 0
+        deliver(code, result, [code.load(total, type) for total in line], row, j, lowered)
+
+
+def deliver(
+    code: Body, result: str, totals: list[Value], row: Value, j: Value, lowered: int = 0
+) -> None:
+    """The sums of a row, in vectors from column j on, to their place in the result; see `multiplying`.
+
+    lowered: What its bytes were taken less.
+    """
+    lanes, type, n = code.lanes, code.vector("i32"), code.n
+    numbers = code.vector("float")
+    offset = code.splat(code.get(code.p["zeros"], "i32", row) - lowered)
+    scale = code.splat(code.get(code.p["scales"], "float", row)) if result == "float" else None
+    for v, total in enumerate(totals):
+        at = j + v * lanes
+        mask = within(code, n.n - at)
+        sums = code.masked_load(code.at(code.p["sums"], "i32", at), type, mask)
+        value = total - offset * sums
+        if scale is not None:
+            steps = code.masked_load(code.at(code.p["steps"], "float", at), numbers, mask)
             biased = code.splat(n.biased.differs(0)) & mask
-            bias = code.masked_load(
-                code.at(code.p["bias"], "float", at), code.vector("float"), biased
-            )
-            place = code.at(code.p["y"], "float", row * n.n + at)
-            code.masked_store(value + bias, place, mask)
+            bias = code.masked_load(code.at(code.p["bias"], "float", at), numbers, biased)
+            value = value.convert("float") * (scale * steps) + bias
+        code.masked_store(value, code.at(code.p["y"], result, row * n.n + at), mask)
 
 
 @cache
@@ -174,35 +204,81 @@ def quantizing() -> Callable[..., int]:
     )
 
 
+TINY = 2.0**-126
+"""The smallest step, so that there is a number for how many of them are 1."""
+UNROLLED = 4
+"""Vectors of a row that are read together."""
+
+
 def _quantize(code: Body, row: Value) -> None:
-    n, lanes, type = code.n, code.lanes, code.vector("float")
+    n, type = code.n, code.vector("float")
     x, a = code.at(code.p["x"], "float", row * n.k), code.at(code.p["a"], "i8", row * n.padded)
-    low, high, odd = (code.slot(type, code.constant(0.0, type)) for _ in range(3))
-    with code.loop(code.zero, n.k, lanes) as j:
-        value = code.masked_load(code.at(x, "float", j), type, within(code, n.k - j))
-        code.store(code.intrinsic("minnum", code.load(low, type), value), low)
-        code.store(code.intrinsic("maxnum", code.load(high, type), value), high)
-        code.store(value.multiply_add(0.0, code.load(odd, type)), odd)  # nan by what is not finite
-    ends = []
-    for place, how in ((low, "minnum"), (high, "maxnum"), (odd, "")):
-        value, by = code.load(place, type), lanes // 2
-        while by:
-            turned = value.exchanged(by)
-            value, by = code.intrinsic(how, value, turned) if how else value + turned, by // 2
-        ends.append(value)
-    span = ends[1] - ends[0]
-    flat = span <= 0.0
-    step = flat.select(span.like(1.0), span / 255.0)
-    zero = code.intrinsic("rint", -ends[0] / step)
-    code.put((step + ends[2]).lane(), code.p["scales"], row)
+    low, high, odd = _ends(code, x)
+    span = high - low
+    step = span / 255.0
+    step = (step < TINY).select(step.like(TINY), step)
+    step = (span <= 0.0).select(step.like(1.0), step)
+    inverse = step.like(1.0) / step
+    zero = code.intrinsic("rint", -low * inverse)
+    code.put((step + odd).lane(), code.p["scales"], row)
     code.put(zero.convert("i32").lane(), code.p["zeros"], row)
-    bytes_type = f"<{lanes} x i8>"
-    with code.loop(code.zero, n.padded, lanes) as j:
-        value = code.masked_load(code.at(x, "float", j), type, within(code, n.k - j))
-        level = code.intrinsic("rint", value / step) + zero
-        level = code.intrinsic(
-            "minnum", code.intrinsic("maxnum", level, level.like(0.0)), level.like(255.0)
-        )
+    bytes_type = f"<{code.lanes} x i8>"
+
+    def put(j: Value, mask: Value | None) -> None:
+        place = code.at(x, "float", j)
+        value = code.load(place, type) if mask is None else code.masked_load(place, type, mask)
+        level = code.intrinsic("rint", value * inverse) + zero
+        level = (level > 0.0).select(level, level.like(0.0))  # also of what is no number
+        level = (level < 255.0).select(level, level.like(255.0))
         whole = level.convert("i32")
         cut = code.emit(f"trunc {whole.type} {whole.name} to {bytes_type}", bytes_type)
         code.store(cut, code.at(a, "i8", j))
+
+    _each_vector(code, n.k, lambda j, i, mask: put(j, mask))
+    with code.loop(
+        quotient(n.k + (code.lanes - 1), code.lanes) * code.lanes, n.padded, code.lanes
+    ) as j:
+        code.store(code.constant(0, bytes_type), code.at(a, "i8", j))
+
+
+def _ends(code: Body, x: Value) -> tuple[Value, Value, Value]:
+    """The smallest and the largest number of a row, or 0, in all lanes; and 0, or nan where one is not finite."""
+    type = code.vector("float")
+    none = code.constant(0.0, type)
+    slots = [[code.slot(type, none) for _ in range(UNROLLED)] for _ in range(3)]
+
+    def look(j: Value, i: int, mask: Value | None) -> None:
+        place = code.at(x, "float", j)
+        value = code.load(place, type) if mask is None else code.masked_load(place, type, mask)
+        low, high, odd = (code.load(places[i], type) for places in slots)
+        code.store((value < low).select(value, low), slots[0][i])
+        code.store((value > high).select(value, high), slots[1][i])
+        code.store(value.multiply_add(0.0, odd), slots[2][i])
+
+    _each_vector(code, code.n.k, look)
+    joins = (
+        lambda x, y: (y < x).select(y, x),
+        lambda x, y: (y > x).select(y, x),
+        lambda x, y: x + y,
+    )
+    made = []
+    for places, join in zip(slots, joins):
+        first, *others = (code.load(place, type) for place in places)
+        for other in others:
+            first = join(first, other)
+        by = code.lanes // 2
+        while by:
+            first, by = join(first, first.exchanged(by)), by // 2
+        made.append(first)
+    return made[0], made[1], made[2]
+
+
+def _each_vector(code: Body, count: Value, do: Callable[[Value, int, Value | None], None]) -> None:
+    """``do(place, which, mask)`` for all vectors of a row, some of them together while there are so many."""
+    whole = code.lanes * UNROLLED
+    end = quotient(count, whole) * whole
+    with code.loop(code.zero, end, whole) as j:
+        for i in range(UNROLLED):
+            do(j + i * code.lanes, i, None)
+    with code.loop(end, count, code.lanes) as j:
+        do(j, 0, within(code, count - j))

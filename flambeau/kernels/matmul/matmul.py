@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...formula.dimensions import broadcast_shapes
+from ..elementary.half import FLOAT32, as_type
 from ..llvm import BITS
 from ..runtime import memory
 from ..runtime.entry import Job
@@ -23,10 +24,9 @@ from . import few_rows, half, matmul_kernel
 from .microkernel import INNER, PERIOD, WAYS, Shape, shapes
 from .stack import starts
 
-FLOAT32 = np.dtype(np.float32)
 ELEMENTS = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
-BLOCK = 256
-"""Rows of the left operand that a block has at most."""
+BLOCK = 1024
+"""Bytes of a column of the left operand that a block has at most."""
 LEAST, LEAST_BIASED = 1 << 16, 1 << 11
 """Multiplications: fewer are quicker through NumPy, without a bias and with one. From 2^18 on OpenBLAS would
 use its threads, which stall each other where a core is busy with something else."""
@@ -50,10 +50,13 @@ LEFT_COLUMNS, LEFT_ROWS = 512, 192
 """Columns of a block, of thin left operands and of those that are packed, and rows that the latter have at least."""
 SECOND_CACHE = 3.5
 """Cycles in which the second cache gives a line."""
-K_BLOCK, GROUP = 512, 1 << 17
-"""Inner steps, and elements of the right operand, that are packed at once where they are used."""
+K_BLOCK, GROUP = 2048, 1 << 17
+"""Bytes of a row of the left operand, and elements of the right one, that are packed at once where they are used."""
 TILE = 60
 """Cycles that a tile costs besides its arithmetic."""
+LOAD, POINTERS = 0.08, 8
+"""Cycles by which a load delays the multiply-adds beside it, and rows of a left operand whose places stay in registers
+while it is read where it lies."""
 ITEMS, MOST_ITEMS, SHARE = 16, 256, 1 << 22
 """Blocks that are wanted, so that threads have something to share: at least, at most, and the
 multiplications of each."""
@@ -115,15 +118,16 @@ def _of_halves(x: Any, y: Any, start: Any) -> Any:
         return found
     if start is not None and start.dtype is not x.dtype:
         return found
-    wide = [None if a is None else a.astype(FLOAT32) for a in (x, y, start)]
+    wide = [None if a is None else as_type(a, FLOAT32) for a in (x, y, start)]
     found = product(*wide[:2]) if start is None else added(*wide)
-    return found if found is NotImplemented else found.astype(x.dtype)
+    return found if found is NotImplemented else as_type(found, x.dtype)
 
 
 def multiplied(x: Any, y: Any, result: Any, bias: Any = None, add: bool = False) -> Any:
-    """Write x @ y into the result, or add it: C-contiguous, with all leading dimensions; no
-    size is 0."""
-    found = plan(x.dtype, x.shape, x.strides, y.shape, y.strides)
+    """Write x @ y into the result, or add it: with all leading dimensions; no size is 0. It is C-contiguous, or
+    a matrix whose rows lie further apart."""
+    apart = 0 if result.flags.c_contiguous else result.strides[0]
+    found = plan(x.dtype, x.shape, x.strides, y.shape, y.strides, apart)
     assert found is not None
     return run(found, x, y, result, bias, add)
 
@@ -187,9 +191,13 @@ def packed(found: Plan, y: Any) -> Any:
 @lru_cache(4096)
 def plan(
     dtype: Any, x_shape: tuple[int, ...], x_strides: tuple[int, ...],
-    y_shape: tuple[int, ...], y_strides: tuple[int, ...],
+    y_shape: tuple[int, ...], y_strides: tuple[int, ...], apart: int = 0,
 ) -> Plan | None:  # fmt: skip
-    """How stacks of such shapes and strides are multiplied; None if they are not."""
+    """How stacks of such shapes and strides are multiplied; None if they are not.
+
+    Args:
+        apart: Bytes from row to row of the result, where it is not contiguous.
+    """
     element = ELEMENTS.get(dtype)
     if element is None or x_shape[-1] != y_shape[-2]:
         return None
@@ -201,7 +209,7 @@ def plan(
         return None
     few = 2 * n < machine().bits // 8 // item
     flat = m < FLAT and y_strides[-1] != item and one * count < 1 << 18
-    dots = x_strides[-1] == item == y_strides[-2] != y_strides[-1]
+    dots = not apart and x_strides[-1] == item == y_strides[-2] != y_strides[-1]
     dots = dots and few_rows.serves(m, k, flat)
     flat = flat and not dots
     work = 0 if few or flat else one * count
@@ -223,7 +231,7 @@ def plan(
     tile = form(element, m, n, k, most, packing)
     panels = k * -(-n // tile.columns) * tile.columns
     # where several blocks of rows need the same panels, these are packed first
-    first = packs and m > BLOCK and (count == 1 or count * panels <= PACKED)
+    first = packs and m > BLOCK // item and (count == 1 or count * panels <= PACKED)
     inner = k
     if first and panels > PACKED:
         inner = max(STRETCH, k // -(-panels // PACKED) // STRETCH * STRETCH)
@@ -231,14 +239,14 @@ def plan(
     right = (b_across, b_along, b_across * tile.columns)
     if first:
         right = (0, tile.columns, k * tile.columns)
-    k_block = min(k, min(max(THIN_STEPS, 2 * m), 4 * THIN_STEPS) if thin else K_BLOCK)
+    k_block = min(k, min(max(THIN_STEPS, 2 * m), 4 * THIN_STEPS) if thin else K_BLOCK // item)
     group = max(1, GROUP // (k_block * tile.columns)) * tile.columns
     group = min(group, col_block) if packs and not first else col_block
     left_space = block * k_block if packed else 0
     left_space = (-(-left_space // tile.lanes) + tile.rows) * tile.lanes
     right_space = k_block * (group if packs and not first else tile.columns)
     sizes = matmul_kernel.Sizes(
-        m=m, n=n, k=k, block=block, blocks=blocks, col_block=col_block, col_blocks=col_blocks,
+        m=m, n=n, k=k, c_across=apart // item or n, block=block, blocks=blocks, col_block=col_block, col_blocks=col_blocks,
         k_block=k_block, group=group, packs=packs and not first,
         short=not packs, a_across=a_across, a_along=a_along,
         b_across=right[0], b_along=right[1], b_panel=right[2], space=left_space + right_space,
@@ -350,6 +358,7 @@ def form(
     def cycles(rows: int, vectors: int) -> float:
         """Of a tile: two multiply-adds and two loads at a time, each of which others wait 4 cycles for."""
         step = max(rows * vectors / 2, (rows + vectors + 1) / 2, 4, lines * vectors)
+        step += LOAD * (rows + vectors + max(0, rows - POINTERS) * (packing < Packing.BOTH))
         return k * step + -(-k // INNER) * (TILE + 2 * rows * vectors)
 
     def all_cycles(shape: Shape) -> float:
@@ -386,18 +395,19 @@ def parts(
     columns first. One that was packed before is best shared by long blocks of rows.
     """
     m, n, k = sizes
+    most = BLOCK // shape.item
     wanted = -(-max(ITEMS, min(MOST_ITEMS, count * m * n * k // SHARE)) // count)
     panels = -(-n // shape.columns)
     if packing == Packing.BOTH:
         across = max(1, n // LEFT_COLUMNS)
-        down = max(-(-m // BLOCK), min(-(-wanted // across), m // LEFT_ROWS), 1)
+        down = max(-(-m // most), min(-(-wanted // across), m // LEFT_ROWS), 1)
     elif packing == Packing.THIN:
         across, down = max(1, n // LEFT_COLUMNS), 1
     elif packing == Packing.RIGHT and not first:
         across = min(panels, wanted)
-        down = min(-(-m // (BLOCK // 2)), -(-wanted // across))
+        down = min(-(-m // (most // 2)), -(-wanted // across))
     else:
-        least = -(-m // BLOCK)
+        least = -(-m // most)
         down = least if first else max(least, min(wanted, m // (4 * shape.rows)))
         across = min(panels, -(-wanted // down))
     block = -(-m // max(down, 1) // shape.rows) * shape.rows

@@ -29,6 +29,7 @@ class Sizes(NamedTuple):
 
     Attributes:
         m, n, k: Sizes of a result, and the inner one.
+        c_across: The step from row to row of a result.
         block, blocks, col_block, col_blocks: Rows and columns of a block, and how many blocks there are.
         k_block: Inner steps for which operands are packed at once.
         group: Columns whose panels are packed at once.
@@ -42,6 +43,7 @@ class Sizes(NamedTuple):
     m: int
     n: int
     k: int
+    c_across: int
     block: int
     blocks: int
     col_block: int
@@ -158,7 +160,7 @@ class Block:
         self.height = smaller(f.m - self.top, f.block)
         left = self.at(self.facts.begin("a", self.element, item), self.top * f.a_across)
         right = self.facts.begin("b", self.element, item)
-        self.c = self.at(code.p["c"], (item * f.m + self.top) * f.n)
+        self.c = self.at(code.p["c"], (item * f.m + self.top) * f.c_across)
         with code.loop(code.zero, f.k, f.k_block) as first:
             self.first, self.depth = first, smaller(f.k - first, f.k_block)
             self.left(self.at(left, first * f.a_along))
@@ -222,7 +224,7 @@ class Block:
         with code.loop(code.zero, self.height, shape.rows) as i:
             call_multiply(
                 code, (self.at(a, i * step), across, along), right, self.depth,
-                (self.at(self.c, i * f.n + j), f.n, smaller(self.height - i, shape.rows), wide),
+                (self.at(self.c, i * f.c_across + j), f.c_across, smaller(self.height - i, shape.rows), wide),
                 add, bias, function.name,
             )  # fmt: skip
 

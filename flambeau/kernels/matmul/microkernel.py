@@ -19,6 +19,9 @@ from ..llvm.processor import many_registers
 INNER = 256
 """Products summed in a register before the sum goes to memory: keeps float32 accurate."""
 
+SECOND = 2
+"""How LLVM calls the second cache, where something is asked for ahead."""
+
 
 class Shape(NamedTuple):
     """The form of a tile for a machine and an element type."""
@@ -97,6 +100,7 @@ def multiply(
     first, last, across, along, rows = (
         Value(code, f"%{n}", "i64") for n in ("first", "last", "across", "along", "rows")
     )
+    foresee_next(code, shape)
     zero = code.constant(0.0, type)
     parts = [[code.slot(type, zero) for _ in range(shape.vectors)] for _ in range(shape.rows)]
     if not packed:  # rows that are not there are read from the last one that is
@@ -126,6 +130,18 @@ def multiply(
     )
 
 
+def foresee_next(code: Code, shape: Shape) -> None:
+    """Ask for the place of the tile below this one: rows of a large result lie in different pages, which nothing else
+    foretells. No address is wrong."""
+    name = code.declare("void", "llvm.prefetch.p0", "ptr", "i32", "i32", "i32")
+    target, stride = Value(code, "%target", "ptr"), Value(code, "%stride", "i64")
+    for i in range(shape.rows):
+        place = code.at(target, shape.element, stride * (shape.rows + i))
+        for v in range(shape.vectors):
+            line = code.at(place, shape.element, stride.like(v * shape.lanes))
+            code.line(f"call void @{name}(ptr {line.name}, i32 0, i32 {SECOND}, i32 1)")
+
+
 def deliver(code: Code, shape: Shape, parts: list[list[Value]]) -> None:
     """Store a tile or the part of it that lies in the target."""
     type = code.vector(shape.element)
@@ -136,42 +152,45 @@ def deliver(code: Code, shape: Shape, parts: list[list[Value]]) -> None:
     whole = rows.equals(shape.rows) & count.equals(shape.columns)
     adds = add.differs(0)
 
+    biased = ~Value(code, "%bias", "ptr").equals_pointer(Value(code, "null", "ptr"))
+    sums = [[code.slot(type, value) for value in row] for row in parts]
+
     def each(masks: list[Value] | None) -> None:
-        for i, row in enumerate(parts):
-            place = code.at(target, shape.element, stride * i)
-            for v, value in enumerate(row):
-                at = code.at(place, shape.element, stride.like(v * shape.lanes))
-                if masks is None:
-                    code.store(value, at)
-                    continue
-                with code.when(rows > i):
-                    code.masked_store(value, at, masks[v])
+        """Add what is to be added, and store: whole vectors, or the lanes and rows that are there."""
+        places = [
+            [
+                code.at(place, shape.element, stride.like(v * shape.lanes))
+                for v in range(shape.vectors)
+            ]
+            for place in (code.at(target, shape.element, stride * i) for i in range(shape.rows))
+        ]
+        with code.when(adds):
+            for i, (row, to) in enumerate(zip(sums, places)):
+                for v, (total, at) in enumerate(zip(row, to)):
+                    if masks is None:
+                        old = code.load(at, type)
+                    else:
+                        old = code.masked_load(at, type, masks[v] & code.splat(rows > i))
+                    code.store(code.load(total, type) + old, total)
+        with code.when(biased):
+            shift(masks)
+        for i, (row, to) in enumerate(zip(sums, places)):
+            with code.when(rows > i) if masks is not None else nullcontext():
+                for v, (total, at) in enumerate(zip(row, to)):
+                    value = code.load(total, type)
+                    if masks is None:
+                        code.store(value, at)
+                    else:
+                        code.masked_store(value, at, masks[v])
 
-    def increase() -> None:
-        masks = [within(code, count - v * shape.lanes) for v in range(shape.vectors)]
-        for i, row in enumerate(parts):
-            place = code.at(target, shape.element, stride * i)
-            there = code.splat(rows > i)
-            for v, value in enumerate(row):
-                at = code.at(place, shape.element, stride.like(v * shape.lanes))
-                old = code.masked_load(at, type, masks[v] & there)
-                code.store(value + old, sums[i][v])
-
-    def shift() -> None:
+    def shift(masks: list[Value] | None) -> None:
         bias = Value(code, "%bias", "ptr")
         for v in range(shape.vectors):
-            mask = within(code, count - v * shape.lanes)
             at = code.at(bias, shape.element, stride.like(v * shape.lanes))
-            more = code.masked_load(at, type, mask)
+            more = code.load(at, type) if masks is None else code.masked_load(at, type, masks[v])
             for row in sums:
                 code.store(code.load(row[v], type) + more, row[v])
 
-    sums = [[code.slot(type, value) for value in row] for row in parts]
-    with code.when(adds):
-        increase()
-    with code.when(Value(code, "%bias", "ptr").equals_pointer(Value(code, "null", "ptr")) ^ 1):
-        shift()
-    parts = [[code.load(place, type) for place in row] for row in sums]
     with code.when(whole):
         each(None)
     with code.when(whole ^ 1):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..array.half import widened
+from ..array.half import FLOAT32, as_type, widened
 from ..matmul.matmul import ELEMENTS, starts
 from ..matmul.microkernel import Shape, shapes
 from ..runtime import memory
@@ -130,6 +130,15 @@ def forward(q: Any, k: Any, v: Any, mask: Any, scale: float, causal: bool) -> An
         mask: None, bool (True takes part) or added to the scores; broadcasts to (..., L, S).
         causal: Query i looks at keys up to i.
     """
+    if q.dtype in ELEMENTS and q.__class__ is k.__class__ is v.__class__ is np.ndarray:
+        added = q if mask is None else _laid_out(mask, q, k.shape[-2])
+        facts = _direct(
+            q.dtype, k.dtype, v.dtype, q.shape, q.strides, k.shape, k.strides, v.shape, v.strides,
+            added.shape, added.strides, scale, causal, mask is not None,
+        )  # fmt: skip
+        if facts is not None and q.flags.aligned and k.flags.aligned and v.flags.aligned:
+            out = seated((*q.shape[:-1], v.shape[-1]), q.dtype)
+            return _computed(q, k, v, added, out, facts)
     if not fits(q, k, v):
         made = _of_halves(q, k, v, mask, scale, causal)
         if made is not None:
@@ -139,7 +148,7 @@ def forward(q: Any, k: Any, v: Any, mask: Any, scale: float, causal: bool) -> An
             return NotImplemented
         q_wide, k_wide, v_wide = wide
         out, logs = forward(q_wide, k_wide, v_wide, _wide_mask(mask), scale, causal)
-        return out.astype(q.dtype), logs
+        return as_type(out, q.dtype), logs
     out = seated((*q.shape[:-1], v.shape[-1]), q.dtype)
     return attended(q, k, v, mask, scale, causal, out)
 
@@ -163,14 +172,40 @@ def attended(
 ) -> tuple[Any, Any]:
     """The same into an array whose rows are in order."""
     q, k, v = (_rows_in_order(x) for x in (q, k, v))
-    logs = memory.empty(q.shape[:-1], q.dtype)
     added = q if mask is None else _laid_out(mask, q, k.shape[-2])
     facts = facts_of([q, k, v, added, out, q, k, v], scale, causal, mask is not None)
+    return _computed(q, k, v, added, out, facts)
+
+
+def _computed(q: Any, k: Any, v: Any, added: Any, out: Any, facts: Facts) -> tuple[Any, Any]:
+    logs = memory.empty(q.shape[:-1], q.dtype)
     arrays = attention_kernel.ForwardArrays(
         q=q, k=k, v=v, mask=added, out=out, logs=logs, starts=facts.starts
     )
     attention_kernel.forward(facts.shape)(*arrays, *facts.forward)
     return out, logs
+
+
+@lru_cache(1024)
+def _direct(
+    dtype: Any, k_dtype: Any, v_dtype: Any, q: tuple, q_steps: tuple, k: tuple, k_steps: tuple, v: tuple,
+    v_steps: tuple, mask: tuple, mask_steps: tuple, scale: float, causal: bool, masked: bool,
+) -> Facts | None:  # fmt: skip
+    """The facts of arrays of these shapes and strides; None where they do not fit or one has to be copied."""
+    like = [
+        np.lib.stride_tricks.as_strided(np.empty(1, own), shape, steps)
+        for own, shape, steps in ((dtype, q, q_steps), (k_dtype, k, k_steps), (v_dtype, v, v_steps))
+    ]
+    if not fits(*like) or any(_rows_in_order(x) is not x for x in like):
+        return None
+    steps = seated((*q[:-1], v[-1]), dtype).strides
+    shapes, strides = (
+        (q, k, v, mask, (*q[:-1], v[-1])),
+        (q_steps, k_steps, v_steps, mask_steps, steps),
+    )
+    return _facts(
+        dtype, (*shapes, q, k, v), (*strides, q_steps, k_steps, v_steps), scale, causal, masked
+    )
 
 
 def backward(
@@ -184,7 +219,7 @@ def backward(
         q_wide, k_wide, v_wide, g, out = wide
         added = _wide_mask(mask)
         found = backward(g, q_wide, k_wide, v_wide, out, logs, added, scale, causal)
-        return tuple(x.astype(q.dtype) for x in found)
+        return tuple(as_type(x, q.dtype) for x in found)
     gradients = [seated(x.shape, x.dtype) for x in (q, k, v)]
     q, k, v = (_rows_in_order(x) for x in (q, k, v))
     g, out = _alike(g, _rows_in_order(out))
@@ -201,7 +236,7 @@ def backward(
 
 def _wide_mask(mask: Any) -> Any:
     """A mask for float32 scores."""
-    return mask if mask is None or mask.dtype == np.bool_ else mask.astype(np.float32)
+    return mask if mask is None or mask.dtype == np.bool_ else as_type(mask, FLOAT32)
 
 
 def _alike(g: Any, out: Any) -> tuple[Any, Any]:

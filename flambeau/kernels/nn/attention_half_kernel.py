@@ -1,8 +1,8 @@
 """The kernel of attention in half types: tiles multiply, float32 weighs.
 
 A row of the job is a block of queries of one head, as in `attention_kernel`. Keys and values come as panels. The scores of a
-block are float32 sums of tiles; weights are relative to the running maximum, and go back to tiles as two numbers of
-bfloat16 each, so that nothing of them is lost that the result could show.
+block are float32 sums of tiles, which are taken as exponents of 2; weights are relative to a reference near the running
+maximum, and go back to tiles as two numbers of bfloat16 each, so that nothing of them is lost that the result could show.
 """
 
 from __future__ import annotations
@@ -13,7 +13,17 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from ..elementary import exponential
-from ..llvm import Code, Value, across_lanes, choose, greater, quotient, remainder, smaller
+from ..llvm import (
+    Code,
+    Value,
+    across_lanes,
+    choose,
+    greater,
+    polynomial,
+    quotient,
+    remainder,
+    smaller,
+)
 from ..matmul import amx
 from ..matmul.half_kernel import LANES, STEP, rounded
 from ..matmul.half_pack import BLOCKS, block_bytes, call_pack, pack, put_line
@@ -27,6 +37,18 @@ PAIR = 2 * LANES
 """Rows and columns of four tiles."""
 PARTS = 2
 """Numbers of bfloat16 that a weight is."""
+RISE = 11.0
+"""How far a maximum may rise above a row's reference before what is summed is scaled again: weights are up to 2^11."""
+LOWEST = -126.0
+"""Exponents below which a weight is 0."""
+POWER = (
+    1.0000000754953493, 0.6931472067106206, 0.24022107355830383, 0.055503272142086946,
+    0.00967603709787357, 0.0013400432165524283,
+)  # fmt: skip
+"""2^r for |r| <= 1/2, a Chebyshev fit off by 2.5e-7: weights keep 16 binary digits."""
+LN_2 = 0.6931471805599453
+MAGIC = 1.5 * 2.0**23
+"""Adding it rounds to an integer."""
 
 
 class Numbers(NamedTuple):
@@ -151,11 +173,12 @@ class _Forward:
         self.wide = (self.n.depth + (PAIR - 1)) & -PAIR
         self.q_panel = self.inner * self.block_bytes
         self.weight_panel = code.number(KEYS // STEP * PARTS * amx.SIZE)
-        self.scale = code.splat(self.n.scale.cast_to("double").convert("float"))
+        scale = self.n.scale.cast_to("double") * exponential.LOG2_E
+        self.scale = code.splat(scale.convert("float"))
 
     def size(self) -> Value:
         """Bytes of intermediate values."""
-        lines = QUERIES * KEYS * 4 + QUERIES * KEYS * 2 * PARTS + 2 * QUERIES * 4
+        lines = QUERIES * KEYS * 4 + QUERIES * KEYS * 2 * PARTS + QUERIES * (4 + amx.BYTES)
         return self.wide * (QUERIES * 4) + self.q_panel * (QUERIES // LANES) + lines
 
     def begin(self, name: str, item: Value) -> Value:
@@ -175,12 +198,12 @@ class _Forward:
         self.weights = space.byte(QUERIES * KEYS * 4)
         self.most = self.weights.byte(QUERIES * KEYS * 2 * PARTS)
         self.total = self.most.byte(QUERIES * 4)
-        self.sums = self.total.byte(QUERIES * 4)
+        self.sums = self.total.byte(QUERIES * amx.BYTES)
         queries = self.sums.byte(self.wide * (QUERIES * 4))
         clear(code, self.sums, self.wide * QUERIES, "float")
         with code.loop(code.zero, rows) as i:
             code.put(code.constant(float("-inf"), "float"), self.most, i)
-            code.put(code.constant(0.0, "float"), self.total, i)
+            code.store(code.constant(0.0, self.type), self.total.byte(i * amx.BYTES))
         q = self.begin("q", head).byte(top * n.q_row)
         panels = code.zero, code.number(QUERIES // LANES)
         steps = n.q_row, code.number(2), self.q_panel
@@ -190,7 +213,9 @@ class _Forward:
             count = smaller(n.keys - key, KEYS)
             self.score(queries, self.begin("k", head), rows, key, count)
             with code.loop(code.zero, rows) as i:
-                self.weigh(head, i, top + i, key, count)
+                self.refer(head, i, top + i, key, count)
+            with code.loop(code.zero, rows) as i:
+                self.weigh(i)
             self.add(self.begin("v", head), rows, key, count)
         self.finish(head, top, rows)
 
@@ -204,53 +229,54 @@ class _Forward:
                 self.scores.byte((i * KEYS + j) * 4), code.number(KEYS * 4), code.zero,
             )  # fmt: skip
 
-    def weigh(self, head: Value, i: Value, query: Value, key: Value, count: Value) -> None:
-        """Turn a row of scores into weights relative to the running maximum, and rescale what is summed."""
+    def refer(self, head: Value, i: Value, query: Value, key: Value, count: Value) -> None:
+        """Turn a row of scores into exponents, and raise its reference if one is far above."""
         code, n, type = self.code, self.n, self.type
-        line = self.scores.byte(i * (KEYS * 4))
-        values = [
-            code.slot(type, code.load(line.byte(j * 4 * LANES), type) * self.scale)
-            for j in range(KEYS // LANES)
-        ]
+        places = [self.scores.byte(i * (KEYS * 4) + j * 4 * LANES) for j in range(KEYS // LANES)]
+        for place in places:
+            code.store(code.load(place, type) * self.scale, place)
         seen = n.causal.differs(0).select(smaller(count, query - key + 1), count)
         with code.when((seen < KEYS) | n.masked.differs(0)):
-            self.hide(values, head, query, key, count, seen)
-        old = code.get(self.most, "float", i)
-        peaks = [code.load(place, type) for place in values]
+            self.hide(places, head, query, key, count, seen)
+        peaks = [code.load(place, type) for place in places]
         while len(peaks) > 1:
             peaks = [choose(x > y, x, y) for x, y in zip(peaks[::2], peaks[1::2])]
-        largest = self.folded(peaks[0], True)
-        now = scalar(old > largest, old, largest)
-        floor = finite(now)
-        weights = [exponential.exp(code.load(place, type) - code.splat(floor)) for place in values]
+        largest, old = self.folded(peaks[0], True), code.get(self.most, "float", i)
+        with code.when(largest > old + RISE):
+            code.put(largest, self.most, i)
+            factor = power(code.splat(old - largest))
+            total = self.total.byte(i * amx.BYTES)
+            code.store(code.load(total, type) * factor, total)
+            with code.loop(code.zero, self.wide, LANES) as j:
+                at = self.sums.byte((i * self.wide + j) * 4)
+                code.store(code.load(at, type) * factor, at)
+
+    def weigh(self, i: Value) -> None:
+        """Turn a row of exponents into weights relative to its reference."""
+        code, type = self.code, self.type
+        line, total = self.scores.byte(i * (KEYS * 4)), self.total.byte(i * amx.BYTES)
+        reference = code.splat(finite(code.get(self.most, "float", i)))
+        weights = [
+            power(code.load(line.byte(j * 4 * LANES), type) - reference)
+            for j in range(KEYS // LANES)
+        ]
         self.keep(weights, i)
         while len(weights) > 1:
             weights = [x + y for x, y in zip(weights[::2], weights[1::2])]
-        more = self.folded(weights[0], False)
-        before = code.get(self.total, "float", i)
-        with code.either(old.differs(now)) as (risen, same):
-            with risen:
-                factor = exponential.exp(code.splat(old - floor))
-                code.put(now, self.most, i)
-                code.put(before * factor.lane() + more, self.total, i)
-                with code.loop(code.zero, self.wide, LANES) as j:
-                    at = self.sums.byte((i * self.wide + j) * 4)
-                    code.store(code.load(at, type) * factor, at)
-            with same:
-                code.put(before + more, self.total, i)
+        code.store(code.load(total, type) + weights[0], total)
 
     def hide(
-        self, values: list[Value], head: Value, query: Value, key: Value, count: Value, seen: Value
+        self, places: list[Value], head: Value, query: Value, key: Value, count: Value, seen: Value
     ) -> None:
-        """Add the mask to scores, and have -inf for keys that do not take part."""
+        """Add the mask to exponents, and have -inf for keys that do not take part."""
         code, n, type = self.code, self.n, self.type
         mask = self.begin("mask", head).byte(query * n.mask_row + key * 4)
         with code.when(n.masked.differs(0)):
-            for j, place in enumerate(values):
+            for j, place in enumerate(places):
                 there = within(code, count - j * LANES)
                 more = code.masked_load(mask.byte(j * LANES * 4), type, there)
-                code.store(code.load(place, type) + more, place)
-        for j, place in enumerate(values):
+                code.store(more.multiply_add(exponential.LOG2_E, code.load(place, type)), place)
+        for j, place in enumerate(places):
             value = code.load(place, type)
             code.store(choose(within(code, seen - j * LANES), value, float("-inf")), place)
 
@@ -284,7 +310,7 @@ class _Forward:
         code, n, type = self.code, self.n, self.type
         out = self.begin("out", head).byte(top * n.out_row)
         with code.loop(code.zero, rows) as i:
-            total = code.get(self.total, "float", i)
+            total = self.folded(code.load(self.total.byte(i * amx.BYTES), type), False)
             nothing = total.equals(0.0)
             divisor = code.splat(scalar(nothing, total.like(1.0), total))
             with code.loop(code.zero, n.depth, PAIR) as j:
@@ -293,10 +319,18 @@ class _Forward:
                 made = rounded(code, pair, self.element)
                 put_line(code, made, out.byte(i * n.out_row + j * 2), n.depth - j)
             most = code.get(self.most, "float", i)
-            log = finite(most) + exponential.log(divisor).lane()
+            log = finite(most) * LN_2 + exponential.log(divisor).lane()
             value = scalar(nothing, total.like(float("inf")), log)
             code.put(value, self.p["logs"], head * n.queries + top + i)
 
     def folded(self, value: Value, larger: bool) -> Value:
         """The largest lane, or the lanes' sum, as a scalar."""
         return across_lanes(value, greater if larger else operator.add).lane()
+
+
+def power(x: Value) -> Value:
+    """2^x for x that is not far above 0, or nan."""
+    inside = choose(x < LOWEST, x.like(LOWEST), x)
+    whole = (inside + MAGIC) - MAGIC
+    value = exponential.scaled_at_once(polynomial(inside - whole, POWER), whole)
+    return choose(x < LOWEST, x.like(0.0), value)

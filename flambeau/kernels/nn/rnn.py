@@ -24,11 +24,12 @@ BLOCK, BLOCKS = 8, 8
 """Rows of a block at least, and how many blocks are wanted."""
 
 
-def forward(cell: Cell, x: Any, w: Any, b: Any, h: Any, c: Any) -> Any:
+def forward(cell: Cell, backwards: bool, x: Any, w: Any, b: Any, h: Any, c: Any) -> Any:
     """The states (time + 1, batch, hidden) from the first on, the cells likewise, and the gates.
 
     Args:
         cell: What a step computes.
+        backwards: Is the last step the first one? Then the first state is the last of the states.
         x: (time, batch, gates * hidden), what the input gives to the gates.
         w, b: (gates * hidden, hidden) and (gates * hidden) or None, for the state.
         h, c: The first state (batch, hidden), and the first cell or None.
@@ -40,15 +41,19 @@ def forward(cell: Cell, x: Any, w: Any, b: Any, h: Any, c: Any) -> Any:
     x = near(x)
     gates = memory.empty((time, batch, wide), x.dtype)
     states = memory.empty((time + 1, batch, width), x.dtype)
-    states[0] = h
+    first = time if backwards else 0
+    states[first] = h
     cells = states
     if c is not None:
         cells = memory.empty(states.shape, x.dtype)
-        cells[0] = c
-    tile, integers = _forward_plan(x.dtype, x.shape, width, steps_of(x), b is not None)
+        cells[first] = c
+    from_x, *walked = in_turn(backwards, x, states, cells, gates)
+    tile, integers = _forward_plan(
+        x.dtype, x.shape, width, steps_of(from_x), b is not None, backwards
+    )
     arrays = rnn_kernel.ForwardArrays(
-        x=x, panels=panels(w.T, tile), bias=states if b is None else near(b), states=states,
-        cells=cells, gates=gates, offsets=offsets(width, tile.columns),
+        from_x, panels(w.T, tile), states if b is None else near(b), *walked,
+        offsets=offsets(width, tile.columns),
     )  # fmt: skip
     rnn_kernel.forward(cell, tile)(*arrays, *integers)
     return states, cells[:0] if c is None else cells, gates
@@ -56,27 +61,30 @@ def forward(cell: Cell, x: Any, w: Any, b: Any, h: Any, c: Any) -> Any:
 
 @lru_cache(1024)
 def _forward_plan(
-    dtype: Any, shape: tuple[int, int, int], width: int, steps: tuple[int, int], biased: bool
-) -> tuple[Shape, tuple[int, ...]]:
+    dtype: Any, shape: tuple[int, int, int], width: int, steps: tuple[int, int], biased: bool,
+    backwards: bool,
+) -> tuple[Shape, tuple[int, ...]]:  # fmt: skip
     """The tile, and what the pool and the kernel are told."""
     (time, batch, wide), (x_time, x_batch) = shape, steps
     block = rows_of_block(batch)
-    tile = fitting(ELEMENTS[dtype], machine().bits, block, wide)
+    tile = fitting(ELEMENTS[dtype], machine().bits, min(batch, block), wide)
     weight = work(time * batch * wide, width, tile)
     job = Job(rows=-(-batch // block), length=1, weight=weight, divisible=False)
     numbers = rnn_kernel.ForwardNumbers(
-        time=time, batch=batch, width=width, block=block, x_time=x_time, x_batch=x_batch,
-        biased=biased,
+        time=time, batch=batch, turn=-batch if backwards else batch, width=width, block=block,
+        x_time=x_time, x_batch=x_batch, biased=biased,
     )  # fmt: skip
     return tile, (*job, *numbers)
 
 
 def backward(
-    cell: Cell, given: Any, last: Any, gates: Any, x: Any, states: Any, cells: Any, w: Any
-) -> Any:
+    cell: Cell, backwards: bool, given: Any, last: Any, gates: Any, x: Any, states: Any, cells: Any,
+    w: Any,
+) -> Any:  # fmt: skip
     """The slopes of the gates, of the input's gates where those are apart, of the first state and cell.
 
     Args:
+        backwards: As `forward` was told.
         given: The slopes of the states after each step, or None.
         last: The slopes of the last cell, or None.
         gates, states, cells: What `forward` gave.
@@ -91,16 +99,16 @@ def backward(
     gh = np.zeros((batch, width), gates.dtype)
     gc = np.zeros_like(gh) if last is None else np.array(last, order="C")
     arrives = given is not None
-    given = near(given) if arrives else gh
-    x = near(x) if cell.apart else gates
+    given, x, states, cells, gates, *made = in_turn(
+        backwards, near(given) if arrives else gh[None], near(x) if cell.apart else gates,
+        *map(np.ascontiguousarray, (states, cells if cell.lasting else states, gates)), slopes, others,
+    )  # fmt: skip
     tile, integers = _backward_plan(
         gates.dtype, gates.shape, width, steps_of(given) if arrives else None,
-        steps_of(x) if cell.apart else (0, 0),
+        steps_of(x) if cell.apart else (0, 0), backwards,
     )  # fmt: skip
     arrays = rnn_kernel.BackwardArrays(
-        given=given, panels=panels(w, tile), x=x, states=np.ascontiguousarray(states),
-        cells=np.ascontiguousarray(cells) if cell.lasting else states,
-        gates=np.ascontiguousarray(gates), slopes=slopes, others=others, gh=gh, gc=gc,
+        given, panels(w, tile), x, states, cells, gates, *made, gh=gh, gc=gc,
         offsets=offsets(wide, tile.columns),
     )  # fmt: skip
     rnn_kernel.backward(cell, tile)(*arrays, *integers)
@@ -110,20 +118,25 @@ def backward(
 @lru_cache(1024)
 def _backward_plan(
     dtype: Any, shape: tuple[int, int, int], width: int, given: tuple[int, int] | None,
-    x: tuple[int, int],
+    x: tuple[int, int], backwards: bool,
 ) -> tuple[Shape, tuple[int, ...]]:  # fmt: skip
     """The tile, and what the pool and the kernel are told; `given` and `x` are the steps of those arrays."""
     time, batch, wide = shape
     block = rows_of_block(batch)
-    tile = fitting(ELEMENTS[dtype], machine().bits, block, width)
+    tile = fitting(ELEMENTS[dtype], machine().bits, min(batch, block), width)
     weight = 2 * work(time * batch * wide, width, tile)
     job = Job(rows=-(-batch // block), length=1, weight=weight, divisible=False)
     given_time, given_batch = given or (0, 0)
     numbers = rnn_kernel.BackwardNumbers(
-        time=time, batch=batch, width=width, block=block, given_time=given_time,
-        given_batch=given_batch, x_time=x[0], x_batch=x[1], arrives=given is not None,
+        time=time, batch=batch, turn=-batch if backwards else batch, width=width, block=block,
+        given_time=given_time, given_batch=given_batch, x_time=x[0], x_batch=x[1], arrives=given is not None,
     )  # fmt: skip
     return tile, (*job, *numbers)
+
+
+def in_turn(backwards: bool, *arrays: Any) -> list[Any]:
+    """Arrays whose first dimension is walked from its end, if so, without a copy."""
+    return [v[::-1] for v in arrays] if backwards else [*arrays]
 
 
 def serves(first: Any, w: Any, *others: Any) -> bool:

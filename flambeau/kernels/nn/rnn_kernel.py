@@ -30,6 +30,7 @@ class ForwardNumbers(NamedTuple):
     """What the forward kernel is told.
 
     Attributes:
+        turn: Rows from step to step of what is walked: the batch, or less than nothing to walk it from its end.
         width: Elements of a state.
         block: Rows of the batch that are a row of the job.
         x_time, x_batch: Elements of x from step to step, and from row to row.
@@ -38,6 +39,7 @@ class ForwardNumbers(NamedTuple):
 
     time: int
     batch: int
+    turn: int
     width: int
     block: int
     x_time: int
@@ -71,6 +73,7 @@ class BackwardNumbers(NamedTuple):
 
     time: int
     batch: int
+    turn: int
     width: int
     block: int
     given_time: int
@@ -170,7 +173,7 @@ def forward(cell: Cell, shape: Shape) -> Callable[..., int]:
         with w.blocks() as row:
             top, height = w.extent(row)
             with code.loop(code.zero, w.time) as t:
-                first = t * w.batch + top
+                first = t * code.n.turn + top
                 gates = w.at("gates", first * w.wide)
                 state = w.at("states", first * w.width)
                 sizes = height, w.width, w.wide
@@ -197,8 +200,8 @@ def _step(w: Writer, t: Value, top: Value, gates: Value) -> Callable[..., None]:
             values = [value + more for value, more in zip(values, given)]
             for value, place in zip(values, places):
                 w.put(value, own, place, mask)
-        now = (t * w.batch + top + i) * w.width + j
-        then = now + w.batch * w.width
+        now = (t * code.n.turn + top + i) * w.width + j
+        then = now + code.n.turn * w.width
         for name, there in (("cells", cell.lasting), ("states", cell.apart)):
             if there:
                 values.append(w.read(code.p[name], now, mask))
@@ -223,7 +226,7 @@ def backward(cell: Cell, shape: Shape) -> Callable[..., int]:
             carried = w.at("gh", top * w.width)
             with code.loop(code.zero, w.time) as passed:
                 t = w.time - 1 - passed
-                slopes = w.at("slopes", (t * w.batch + top) * w.wide)
+                slopes = w.at("slopes", (t * code.n.turn + top) * w.wide)
                 w.each_vector(height, _step_back(w, t, top))
                 sizes = height, w.wide, w.width
                 w.product((slopes, w.wide), (carried, w.width), sizes, int(cell.apart))
@@ -243,10 +246,10 @@ def _step_back(w: Writer, t: Value, top: Value) -> Callable[..., None]:
     p, n = code.p, code.n
 
     def step(i: Value, j: Value, mask: Value | None) -> None:
-        line = t * w.batch + top + i
+        line = t * n.turn + top + i
         places = [line * w.wide + w.width * g + j for g in range(cell.gates)]
         here, now = (top + i) * w.width + j, line * w.width + j
-        then = now + w.batch * w.width
+        then = now + n.turn * w.width
         x = t * n.x_time + (top + i) * n.x_batch + j
         inputs = [(p["gates"], place) for place in places]
         if cell.apart:

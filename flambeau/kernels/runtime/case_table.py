@@ -20,7 +20,7 @@ import numpy as np
 from ..llvm import Definition, Function, Module, Value
 from . import layout
 from .layout import BYTES_CONTENT, FLOAT_VALUE, HEAD
-from .process import machine
+from .process import address_of
 from .vectorcall import Vectorcall, array_field, field, item_of, size_of, type_of
 
 PLACES = 1 << 13
@@ -68,8 +68,8 @@ class CaseTable:
         known = [id(layout.immortal(c)) for c in identical]
         known += [0] * (_IDENTICAL - len(known))
         words = struct.pack(f"{len(_NAMES) + _IDENTICAL}q", *(given[n] for n in _NAMES), *known)
-        self.find = layout.builtin("find", machine().address(_text(True)), words)
-        self._key = layout.builtin("key", machine().address(_text(False)), words)
+        self.find = layout.builtin("find", address_of(_text, True), words)
+        self._key = layout.builtin("key", address_of(_text, False), words)
 
     def key(self, *args: Any) -> bytes | None:
         """The key of these arguments, its digest first; None where there is none."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..llvm import Module, Value
 from . import layout
-from .process import machine
+from .process import address_of
 from .vectorcall import Vectorcall
 
 
@@ -18,7 +18,7 @@ def native(cls: type, *names: str) -> Callable[..., Any]:
         f"{len(names) + 2}q", id(cls), len(names), *(layout.slot_offset(cls, n) for n in names)
     )
     _alive.append(cls)
-    return layout.builtin(f"make_{cls.__name__}", machine().address(_text()), words)
+    return layout.builtin(f"make_{cls.__name__}", address_of(_text), words)
 
 
 _alive: list[type] = []

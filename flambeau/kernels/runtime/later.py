@@ -12,7 +12,7 @@ from typing import Any
 
 from ..llvm import Module
 from .layout import FASTCALL, MethodDefinition, builtin, function_of, immortal
-from .process import machine
+from .process import address_of, machine
 from .recipe import Recipe
 from .vectorcall import Vectorcall
 
@@ -68,7 +68,7 @@ def builtin_later(
     otherwise: Callable,
 ) -> Any:
     """A function like `builtin`'s whose machine code is made when it is first needed (see `Later`)."""
-    address = machine().address(_waiting())
+    address = address_of(_waiting)
     definition = immortal(MethodDefinition(name.encode(), address, FASTCALL, None))
     return function_of(definition, Later(definition, text, serves, fallback, otherwise))
 

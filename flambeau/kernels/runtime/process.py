@@ -10,7 +10,8 @@ import os
 import platform
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -103,6 +104,12 @@ def machine() -> Machine:
         _machine[0].start_pool()
         _start_allocator()
     return _machine[0]
+
+
+@cache
+def address_of(text: Callable[..., str], *given: Any) -> int:
+    """Where the code of the module is that a function writes: it is written once, whoever asks how often."""
+    return machine().address(text(*given))
 
 
 def _start_allocator() -> None:

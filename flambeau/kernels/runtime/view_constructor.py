@@ -10,7 +10,7 @@ from typing import Any
 from ..llvm import Function, Module, Value, choose
 from . import layout
 from .layout import BYTES_CONTENT, Flag
-from .process import machine
+from .process import address_of
 from .vectorcall import Vectorcall, array_field, fact, item_of, type_of
 
 _SLOTS = ("_array", "_kind", "_node", "_cell", "_base")
@@ -48,7 +48,7 @@ class ViewConstructor:
 
     def wrap(self) -> Callable[..., Any]:
         """`wrap_view` of core/tensor.py as machine code."""
-        address = machine().address(_wrap_text(self.smallest))
+        address = address_of(_wrap_text, self.smallest)
         return layout.builtin("wrap_view", address, self.words)
 
     def view(
@@ -70,7 +70,7 @@ class ViewConstructor:
         always = fallback is None
         own = (offset, len(shape), always, *(0 if x is None else id(x) for x in (kind, dtype)))
         words = struct.pack(f"{len(own) + 2 * len(shape)}q", *own, *shape, *strides)
-        address = machine().address(_view_text(self.smallest))
+        address = address_of(_view_text, self.smallest)
         return layout.builtin("view", address, (self.words + words, fallback, kind, dtype))
 
 

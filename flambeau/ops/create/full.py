@@ -24,6 +24,7 @@ from ...core.number import converted, inferred, number
 from ...core.size import Size
 from ...core.tensor import Tensor, class_name
 from ...core.unset import left, unset
+from ...dispatch.formula.formula_node import REAL
 from ...dispatch.registry import method, public
 from ...formula.quiet import quiet
 from ...kernels.array import zeros as blocks
@@ -332,9 +333,9 @@ def new_full(self: Tensor, size: Any, fill_value: Any, **options: Any) -> Tensor
 
 
 def _is_plain(kind: Kind, size: Any, value: Any) -> bool:
-    """Is it a float that the dtype holds, for sizes that are just that?"""
+    """Is it a number that the floating dtype holds, for sizes that are just that?"""
     return (
-        value.__class__ is float
+        value.__class__ in REAL
         and -3e38 < value < 3e38
         and kind.device is CPU
         and kind.dtype.is_floating_point

@@ -22,10 +22,11 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     if tensor.dtype.name != "int64":
         raise RuntimeError("one_hot is only applicable to index tensor.")
     array, looks = tensor._array, tensor._kind.backend.can_look()
+    largest = int(array.max()) if num_classes == -1 or (looks and array.size) else -1
     if looks and array.size and array.min() < 0:
         raise RuntimeError("Class values must be non-negative.")
-    count = int(array.max()) + 1 if num_classes == -1 else num_classes
-    if looks and array.size and array.max() >= count:
+    count = largest + 1 if num_classes == -1 else num_classes
+    if looks and largest >= count:
         raise RuntimeError("Class values must be smaller than num_classes.")
     if num_classes == -1:
         tensor._kind.check_elements("one_hot")
@@ -35,5 +36,13 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
 @of_arrays
 def _hot(index: Any, count: int) -> Any:
     """Ones at the indices, along a new last dimension."""
-    at = Along(index[..., None], index.ndim)
-    return kernels.gather.indexed.spread((*index.shape, count), at, np.ones((), np.int64))
+    places = index.reshape(*index.shape, 1)
+    return _put(np.ones(places.shape, np.int64), index.ndim, count, places)
+
+
+def _put_by_index(ones: Any, dim: int, count: int, places: Any) -> Any:
+    shape = (*places.shape[:dim], count)
+    return kernels.gather.indexed.spread(shape, Along(places, dim), np.ones((), np.int64))
+
+
+_put = kernels.Native("array.few", "put_back", _put_by_index)

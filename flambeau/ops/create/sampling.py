@@ -48,21 +48,14 @@ def _filler(name: str, defaults: dict[str, Any], doc: str) -> None:
     def fill(
         self: Tensor, *args: Any, generator: Generator | None = None, **options: Any
     ) -> Tensor:
-        if usual is not None and not options and generator is None and _are_floats(args, usual):
-            array, base = self._array, self._base
-            if (
-                array.__class__ is ndarray
-                and array.flags.carray
-                and self._node is None
-                and (base is None or base._node is None)
-                and self._cell[0] is not UNVERSIONED
-            ):
-                if straight is not None and (not args or args == usual):
-                    straight(array)
-                else:
-                    draw(array, *args, *usual[len(args) :])
-                finish_write(self, None)
-                return self
+        if not options and generator is None and _are_usual(args, names, usual) and _is_open(self):
+            array = self._array
+            if straight is not None and (not args or _are_same(args, usual)):
+                straight(array)
+            else:
+                draw(array, *map(_plain, args), *(usual or ())[len(args) :])
+            finish_write(self, None)
+            return self
         if len(args) > len(names) or not options.keys() <= set(names[len(args) :]):
             raise TypeError(
                 f"{name}() received an invalid combination of arguments - it takes {names} and "
@@ -102,8 +95,23 @@ def _filler(name: str, defaults: dict[str, Any], doc: str) -> None:
     method(name)(fill)
 
 
-def _are_floats(args: tuple, usual: tuple) -> bool:
-    return not args or (len(args) <= len(usual) and all(x.__class__ is float for x in args))
+def _are_usual(args: tuple, names: list[str], usual: tuple | None) -> bool:
+    """Are they numbers, as many as there must be, or an array of probabilities?"""
+    if len(args) > len(names) or (usual is None and len(args) < len(names)):
+        return False
+    for x in args:
+        probabilities = x.__class__ is Tensor and names == ["p"] and usual is not None
+        if x.__class__ is not float and not (probabilities and x._node is None):
+            return False
+    return True
+
+
+def _are_same(args: tuple, usual: tuple | None) -> bool:
+    return args[0].__class__ is float and args == usual
+
+
+def _plain(x: Any) -> Any:
+    return x._array if x.__class__ is Tensor else x
 
 
 def _argument(function: str, name: str, value: Any) -> Any:
@@ -164,6 +172,12 @@ def random_(self: Tensor, *args: Any, generator: Generator | None = None, **opti
 
     Source: torch.Tensor.random_
     """
+    if not options and generator is None and _is_open(self):
+        low, high = (None, None) if not args else (0, *args)[-2:]
+        if len(args) < 3 and high.__class__ in _WHOLE and low.__class__ in _WHOLE:
+            draws_integer.random_(self._array, low, high)
+            finish_write(self, None)
+            return self
     low, high = options.pop("from", None), options.pop("to", None)
     bounded = bool(args) or low is not None or high is not None
     if options or len(args) > 2:
@@ -187,6 +201,21 @@ def random_(self: Tensor, *args: Any, generator: Generator | None = None, **opti
     store(self, drawn)
     finish_write(self, None if made is None else made._node)
     return self
+
+
+_WHOLE: frozenset[Any] = frozenset((int, type(None)))
+
+
+def _is_open(self: Tensor) -> bool:
+    """May its memory be written to without a look at histories?"""
+    array, base = self._array, self._base
+    return (
+        array.__class__ is ndarray
+        and array.flags.carray
+        and self._node is None
+        and (base is None or base._node is None)
+        and self._cell[0] is not UNVERSIONED
+    )
 
 
 _random = _sampled("Random")

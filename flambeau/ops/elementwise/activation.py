@@ -372,3 +372,16 @@ def _(g: Expression, x: Expression, y: Expression) -> Expression:
 def prelu(x: Expression, weight: Expression) -> Expression:
     """input where positive, weight * input elsewhere."""
     return p.where(x > 0, x, x * weight)
+
+
+@pointwise(
+    label="Glu",
+    method=False,
+    inplace=False,
+    namespace="",
+    numbers="",
+    unsupported="bool int complex",
+)
+def gated(x: Expression, gate: Expression) -> Expression:
+    """x times the sigmoid of the gate."""
+    return x * p.sigmoid(gate)

@@ -11,7 +11,7 @@ from ...core.tensor import Tensor, wrap
 from ...dispatch.registry import NAMESPACES, method, public
 from . import activation as a
 from .activation import _run
-from .elementary import sigmoid, tanh
+from .elementary import tanh
 
 
 @public("nn.functional.relu")
@@ -243,10 +243,8 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
             "give it an even size"
         )
     half = size // 2
-    return (
-        input.narrow(dim, 0, half)  # type: ignore[attr-defined]
-        * sigmoid(input.narrow(dim, half, half))
-    )  # type: ignore[attr-defined]
+    first = input.narrow(dim, 0, half)  # type: ignore[attr-defined]
+    return a.gated(first, input.narrow(dim, half, half))  # type: ignore[no-any-return,attr-defined]
 
 
 def _inplace(function: Callable, in_torch: bool = False) -> Callable:

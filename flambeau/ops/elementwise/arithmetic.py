@@ -58,9 +58,10 @@ def _is_bool(x: Any) -> bool:
 _NO_BOOLS = frozenset((int, float))
 
 
-def check_bool(name: str, x: Any, y: Any) -> None:
+def check_difference(x: Any, y: Any) -> None:
     """Raises NotImplementedError for - on bools."""
-    if x.__class__ is Tensor and x._kind.dtype.category and y.__class__ in _NO_BOOLS:
+    plain = x.__class__ is Tensor and x._kind.dtype.category
+    if plain and (y.__class__ in _NO_BOOLS or (y.__class__ is Tensor and y._kind.dtype.category)):
         return
     first, second = _is_bool(x), _is_bool(y)
     if first and second:
@@ -104,7 +105,9 @@ def add(input: Any, other: Any, *, alpha: Any = 1, out: Tensor | None = None) ->
     Source: torch.add
     """
     if alpha.__class__ is int and alpha == 1:
-        return plus(input, other) if out is None else plus(input, other, out=out)
+        if out is None:
+            return plus(input, other)
+        return plus.operation.give((input, other), (), (), out)
     check_alpha(input, other, alpha)
     if out is not None:
         return add_scaled(input, other, alpha=alpha, out=out)
@@ -117,10 +120,12 @@ def sub(input: Any, other: Any, *, alpha: Any = 1, out: Tensor | None = None) ->
 
     Source: torch.sub
     """
-    check_bool("sub", input, other)
-    check_alpha(input, other, alpha)
+    check_difference(input, other)
     if alpha.__class__ is int and alpha == 1:
-        return minus(input, other) if out is None else minus(input, other, out=out)
+        if out is None:
+            return minus(input, other)
+        return minus.operation.give((input, other), (), (), out)
+    check_alpha(input, other, alpha)
     if out is not None:
         return sub_scaled(input, other, alpha=alpha, out=out)
     return sub_scaled.operation.fast[_BOTH](input, other, (), (alpha,))  # type: ignore[attr-defined]

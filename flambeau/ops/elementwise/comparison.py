@@ -351,7 +351,7 @@ def clamp_(x: Expression, min: operand = None, max: operand = None) -> Expressio
     return y if max is None else p.at_most(y, max)
 
 
-_held = clamp_.operation.fast
+_held, _held_in_place = clamp_.operation.fast, clamp_.operation.into
 
 
 def _bounds(input: Tensor, min: Any, max: Any) -> None:
@@ -359,17 +359,21 @@ def _bounds(input: Tensor, min: Any, max: Any) -> None:
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
     for bound in (min, max):
-        if bound.__class__ is int and isinstance(input, Tensor) and input.dtype.category == INTEGER:
-            converted(bound, input.dtype)
+        if bound.__class__ is int and isinstance(input, Tensor):
+            dtype = input._kind.dtype
+            if dtype.category == INTEGER:
+                converted(bound, dtype)
 
 
-def _clamp(input: Tensor, min: Any, max: Any, out: Tensor | None, inplace: bool) -> Tensor:
-    _bounds(input, min, max)
-    if inplace:
-        return clamp_.operation.write((input, min, max))
-    if out is not None:
-        return clamp_(input, min, max, out=out)
-    return _held[True, min is not None, max is not None](input, min, max, (), ())
+def _must_ask(min: Any, max: Any) -> bool:
+    """Are there bounds that `_bounds` has something to say about?"""
+    return min.__class__ is int or max.__class__ is int or (min is None and max is None)
+
+
+def _in_place(input: Tensor, min: Any, max: Any) -> Tensor:
+    if _must_ask(min, max):
+        _bounds(input, min, max)
+    return _held_in_place[True, min is not None, max is not None](input, min, max, (), ())
 
 
 @public("clamp", "clip", method="clamp clip")
@@ -381,13 +385,17 @@ def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Tensor | None
 
     Source: torch.clamp
     """
-    return _clamp(input, min, max, out, False)
+    if _must_ask(min, max):
+        _bounds(input, min, max)
+    if out is not None:
+        return clamp_(input, min, max, out=out)
+    return _held[True, min is not None, max is not None](input, min, max, (), ())
 
 
 @method("clamp_", "clip_")
 def clamp_in_place(self: Tensor, min: Any = None, max: Any = None) -> Tensor:
     """The in-place form of `clamp`."""
-    return _clamp(self, min, max, None, True)
+    return _in_place(self, min, max)
 
 
 @public(method=True)
@@ -411,10 +419,10 @@ def clamp_max(input: Tensor, max: Any, *, out: Tensor | None = None) -> Tensor:
 @method("clamp_min_")
 def _clamp_min_in_place(self: Tensor, min: Any) -> Tensor:
     """The in-place form of `clamp_min`."""
-    return _clamp(self, min, None, None, True)
+    return _in_place(self, min, None)
 
 
 @method("clamp_max_")
 def _clamp_max_in_place(self: Tensor, max: Any) -> Tensor:
     """The in-place form of `clamp_max`."""
-    return _clamp(self, None, max, None, True)
+    return _in_place(self, None, max)

@@ -17,10 +17,15 @@ from ...formula.dimensions import broadcast_shapes
 @operation(operands="real imag", label="Complex")
 def complex_(real: Any, imag: Any) -> Any:
     """real + i imag."""
-    shape = broadcast_shapes(real.shape, imag.shape)
+    shape = real.shape if real.shape == imag.shape else broadcast_shapes(real.shape, imag.shape)
+    target = BY_NUMPY[real.dtype].to_complex().numpy
+    if target.kind == "c":
+        made = np.empty(shape, target)
+        made.real, made.imag = real, imag
+        return made
     pairs = np.empty((*shape, 2), real.dtype)
     pairs[..., 0], pairs[..., 1] = real, imag
-    return pairs.view(BY_NUMPY[real.dtype].to_complex().numpy)[..., 0]
+    return pairs.view(target)[..., 0]
 
 
 @complex_.gradient
@@ -29,6 +34,10 @@ def _(g: Tensor) -> tuple:
 
 
 def _check_parts(name: str, first: str, second: str, x: Any, y: Any) -> None:
+    if x.__class__ is Tensor is y.__class__ and x._kind is y._kind:
+        own = x._kind.dtype
+        if own.is_floating_point and not own.is_extension:
+            return
     for position, (argument, value) in enumerate(((first, x), (second, y)), 1):
         if not isinstance(value, Tensor):
             raise TypeError(

@@ -14,6 +14,9 @@ from typing import Any
 from ...core.tensor import Tensor, wrap
 from ...dispatch.registry import NAMESPACES, public
 from . import together
+from .arithmetic import minus, plus
+from .division import quotient
+from .power import power
 
 Tensors = Sequence[Tensor]
 
@@ -37,6 +40,10 @@ def _checked(name: str, *lists: Any) -> None:
                 _refuse(name, lists)
     if not lists[0]:
         raise RuntimeError("Tensor list must have at least one tensor.")
+
+
+_LISTS: frozenset[Any] = frozenset((list, tuple))
+_NUMBERS: frozenset[Any] = frozenset((int, float))
 
 
 def _refuse(name: str, lists: Sequence[Any]) -> None:
@@ -110,57 +117,60 @@ def _call(function: Callable, in_place: bool, *lists: Any, **options: Any) -> An
     return list(lists[0])
 
 
-def _sum(xp: Any, x: Any, other: Any) -> tuple:
-    return (x + other,)
+def _at_least(xp: Any, x: Any, y: Any) -> tuple:
+    return (xp.at_least(x, y),)
 
 
-def _difference(xp: Any, x: Any, other: Any) -> tuple:
-    return (x - other,)
+def _at_most(xp: Any, x: Any, y: Any) -> tuple:
+    return (xp.at_most(x, y),)
 
 
-def _product(xp: Any, x: Any, other: Any) -> tuple:
-    return (x * other,)
-
-
-def _quotient(xp: Any, x: Any, other: Any) -> tuple:
-    return (x / other,)
-
-
-_TOGETHER = {
-    "_foreach_add_": _sum,
-    "_foreach_sub_": _difference,
-    "_foreach_mul_": _product,
-    "_foreach_div_": _quotient,
+_CHOSEN = {
+    "add": together.of_operation(plus),
+    "sub": together.of_operation(minus),
+    "div": together.of_operation(quotient),
+    "pow": together.of_operation(power),
+    "clamp_min": _at_least,
+    "clamp_max": _at_most,
 }
-"""Those in place that one kernel does for a whole list."""
+"""Formulas of functions that choose among operations."""
 
 
-FEW = 4
-"""So many tensors are sooner changed one by one: the kernel for lists looks first where all of them lie."""
+def _formula(name: str) -> Callable | None:
+    """What the function of one tensor computes, as one kernel does it for a whole list; None if that is no formula."""
+    name = SAME.get(name, name)
+    found = _CHOSEN.get(name)
+    if found is None and hasattr(NAMESPACES["torch"][name], "operation"):
+        found = together.of_operation(NAMESPACES["torch"][name])
+    return found
 
 
-def _together(listed: str, self: Tensors, other: Any) -> bool:
-    """Change all tensors at once, by a list of tensors or by one number for all. Was that done?"""
-    if len(self) <= FEW:
+def _changed(formula: Callable | None, self: Any, *others: Any, **number: Any) -> bool:
+    """Change all tensors at once, by lists of tensors or by one number for all. Was that done?"""
+    if formula is None or self.__class__ not in _LISTS:
         return False
-    formula = _TOGETHER.get(listed)
-    if formula is None or isinstance(other, complex):
-        return False
-    if isinstance(other, (list, tuple)):
-        alike = isinstance(other[0], Tensor)
-        return alike and together.change(formula, self, other)
-    return together.change(formula, self, other=other)
+    lists = []
+    for other in others:
+        if other.__class__ in _LISTS:
+            lists.append(other)
+        elif other.__class__ is float or other.__class__ is int or isinstance(other, Tensor):
+            number = {"y": other}
+        else:
+            return False
+    return together.change(formula, self, *lists, **number)
 
 
 def _forms(
-    name: str, make: Callable[[str, Callable, bool], Callable], in_place: bool = True
+    name: str,
+    make: Callable[[str, Callable, Callable | None, bool], Callable],
+    in_place: bool = True,
 ) -> None:
     """Register the function of lists, and the one that writes into the first list."""
     for suffix in ("", "_") if in_place else ("",):
         listed = f"_foreach_{name}{suffix}"
         single = SAME.get(name, name)
         one = getattr(Tensor, f"{single}_") if suffix else NAMESPACES["torch"][single]
-        function = make(listed, one, bool(suffix))
+        function = make(listed, one, _formula(name) if suffix else None, bool(suffix))
         function.__name__ = function.__qualname__ = listed
         function.__doc__ = (
             f"`torch.{name}` of each tensor of a list"
@@ -170,23 +180,27 @@ def _forms(
         public(listed)(function)
 
 
-def _unary(listed: str, one: Callable, in_place: bool) -> Callable:
+def _unary(listed: str, one: Callable, formula: Callable | None, in_place: bool) -> Callable:
     def function(self: Tensors) -> Any:
+        if in_place and _changed(formula, self):
+            return list(self)
         _checked(listed, self)
         return _call(one, in_place, self)
 
     return function
 
 
-def _scaled(listed: str, one: Callable, in_place: bool) -> Callable:
+def _scaled(listed: str, one: Callable, formula: Callable | None, in_place: bool) -> Callable:
     def function(
         self: Tensors, other: Any = None, *, scalar: Any = None, scalars: Any = None, alpha: Any = 1
     ) -> Any:
-        _checked(listed, self)
-        other = _one_of(listed, other=other, scalar=scalar, scalars=scalars)
-        others = _each(listed, self, other)
-        if in_place and alpha == 1 and _together(listed, self, other):
+        if other is None or scalar is not None or scalars is not None:
+            _checked(listed, self)
+            other = _one_of(listed, other=other, scalar=scalar, scalars=scalars)
+        if in_place and alpha == 1 and _changed(formula, self, other):
             return list(self)
+        _checked(listed, self)
+        others = _each(listed, self, other)
         if alpha == 1:
             return _call(one, in_place, self, others)
         return _call(one, in_place, self, others, alpha=alpha)
@@ -194,39 +208,48 @@ def _scaled(listed: str, one: Callable, in_place: bool) -> Callable:
     return function
 
 
-def _binary(listed: str, one: Callable, in_place: bool) -> Callable:
+def _binary(listed: str, one: Callable, formula: Callable | None, in_place: bool) -> Callable:
     def function(
         self: Tensors, other: Any = None, *, scalar: Any = None, scalars: Any = None
     ) -> Any:
-        _checked(listed, self)
-        other = _one_of(listed, other=other, scalar=scalar, scalars=scalars)
-        others = _each(listed, self, other)
-        if in_place and _together(listed, self, other):
+        if other is None or scalar is not None or scalars is not None:
+            _checked(listed, self)
+            other = _one_of(listed, other=other, scalar=scalar, scalars=scalars)
+        if in_place and _changed(formula, self, other):
             return list(self)
+        _checked(listed, self)
+        others = _each(listed, self, other)
         return _call(one, in_place, self, others)
 
     return function
 
 
-def _power(listed: str, one: Callable, in_place: bool) -> Callable:
+def _power(listed: str, one: Callable, formula: Callable | None, in_place: bool) -> Callable:
     def function(self: Any, exponent: Any) -> Any:
         if not isinstance(self, (list, tuple)) and not in_place:  # a number to the power of tensors
             _checked(listed, exponent)
             return _call(one, False, [self] * len(exponent), exponent)
+        if in_place and exponent.__class__ in _LISTS and _changed(formula, self, exponent):
+            return list(self)
         _checked(listed, self)
         return _call(one, in_place, self, _each(listed, self, exponent))
 
     return function
 
 
-def _with_product(listed: str, one: Callable, in_place: bool) -> Callable:
+def _with_product(listed: str, one: Callable, formula: Callable | None, in_place: bool) -> Callable:
     def function(
         self: Tensors, tensor1: Tensors, tensor2: Tensors, value: Any = 1, *, scalars: Any = None
     ) -> Any:
+        single = in_place and scalars is None and value.__class__ in _NUMBERS
+        if single and _changed(formula, self, tensor1, tensor2, value=value):
+            return list(self)
         _checked(listed, self, tensor1, tensor2)
         value = value if scalars is None else scalars
         if isinstance(value, Tensor):
             value = value.tolist()
+        if value == 1:
+            return _call(one, in_place, self, tensor1, tensor2)
         if not isinstance(value, (list, tuple)):
             return _call(one, in_place, self, tensor1, tensor2, value=value)
         if len(value) != len(self):
@@ -241,12 +264,21 @@ def _with_product(listed: str, one: Callable, in_place: bool) -> Callable:
     return function
 
 
-def _interpolated(listed: str, one: Callable, in_place: bool) -> Callable:
+def _interpolated(listed: str, one: Callable, formula: Callable | None, in_place: bool) -> Callable:
     def function(
         self: Tensors, tensors1: Tensors, weight: Any = None, *, weights: Any = None
     ) -> Any:
+        if weight is None or weights is not None:
+            weight = _one_of(listed, weight=weight, weights=weights)
+        if in_place and weight.__class__ in _LISTS and _changed(formula, self, tensors1, weight):
+            return list(self)
+        if (
+            in_place
+            and weight.__class__ in _NUMBERS
+            and _changed(formula, self, tensors1, w=weight)
+        ):
+            return list(self)
         _checked(listed, self, tensors1)
-        weight = _one_of(listed, weight=weight, weights=weights)
         return _call(one, in_place, self, tensors1, _each(listed, self, weight))
 
     return function
@@ -283,7 +315,7 @@ def _foreach_copy_(self: Tensors, src: Tensors, non_blocking: bool = False) -> A
     Source: torch._foreach_copy_
     """
     _checked("_foreach_copy_", self, src)
-    return _call(Tensor.copy_, True, self, src, non_blocking=non_blocking)  # type: ignore[attr-defined]
+    return _call(Tensor.copy_, True, self, src)  # type: ignore[attr-defined]
 
 
 @public()

@@ -8,10 +8,22 @@ import numpy as np
 
 from ...core.dtype import FLOAT
 from ...core.tensor import Tensor
+from ...dispatch.formula.into import binary_into
 from ...dispatch.formula.operand import operands_of
 from ...dispatch.formula.pointwise import operator, reflected
+from ...dispatch.names import ABSENT
 from ...dispatch.registry import method, operator_method
-from .arithmetic import add, add_scaled, check_alpha, check_bool, minus, mul, plus, sub, sub_scaled
+from .arithmetic import (
+    add,
+    add_scaled,
+    check_alpha,
+    check_difference,
+    minus,
+    mul,
+    plus,
+    sub,
+    sub_scaled,
+)
 from .division import (
     check_zero,
     div,
@@ -28,20 +40,29 @@ from .division import (
 from .power import cheaper, check_exponent, pow, power
 
 
-def _written(name: str, function: Any, operation_of: Any) -> None:
-    """The in-place method of a function that chooses among operations."""
-    usual = plus.operation.into if name == "add" else None
+def _written(name: str, function: Any, operation_of: Any, usual: Any, check: Any) -> None:
+    """The in-place method of a function that chooses among operations.
+
+    Args:
+        operation_of: Chooses, and gives the operands and numbers too.
+        usual: The operation that it chooses for any operand without options, if there is one, and
+        check: what is to be asked of these.
+    """
+    write = None if usual is None else binary_into(usual.operation)
     scaled = add_scaled if name == "add" else sub_scaled if name == "sub" else None
 
-    def in_place(self: Tensor, *args: Any, **options: Any) -> Tensor:
-        if usual is not None and not options and len(args) == 1:
-            return usual[True, True](self, args[0], (), ())
-        if scaled is not None and len(args) == 1 and options.get("alpha").__class__ is float:
-            found = _scaled(scaled, self, args[0], options)
+    def in_place(self: Tensor, operand: Any = ABSENT, /, **options: Any) -> Tensor:
+        if write is not None and not options and operand is not ABSENT:
+            if check is not None:
+                check(self, operand)
+            return write(self, operand)  # type: ignore[no-any-return]
+        given = () if operand is ABSENT else (operand,)
+        if scaled is not None and given and options.get("alpha").__class__ is float:
+            found = _scaled(scaled, self, operand, options)
             if found is not None:
                 return found
-        operation, operands, statics, numbers = operation_of(self, *args, **options)
-        return operation.operation.write(operands, statics, numbers)
+        operation, operands, statics, numbers = operation_of(self, *given, **options)
+        return operation.operation.write(operands, statics, numbers)  # type: ignore[no-any-return]
 
     in_place.__name__ = in_place.__qualname__ = name + "_"
     in_place.__doc__ = f"The in-place form of `{name}`.\n\n    Source: torch.Tensor.{name}_\n    "
@@ -68,7 +89,7 @@ def _added(self: Tensor, other: Any, *, alpha: Any = 1) -> tuple:
 
 
 def _subtracted(self: Tensor, other: Any, *, alpha: Any = 1) -> tuple:
-    check_bool("sub", self, other)
+    check_difference(self, other)
     check_alpha(self, other, alpha)
     return (
         (minus, (self, other), (), ()) if alpha == 1 else (sub_scaled, (self, other), (), (alpha,))
@@ -81,9 +102,9 @@ def _divided(self: Tensor, other: Any, *, rounding_mode: str | None = None) -> t
     return rounded(rounding_mode), (self, other), (), ()
 
 
-def _modulo_of(operation: Any) -> Any:
+def _chosen_of(operation: Any, check: Any) -> Any:
     def choose(self: Tensor, other: Any) -> tuple:
-        check_zero(self, other)
+        check(self, other)
         return operation, (self, other), (), ()
 
     return choose
@@ -97,23 +118,25 @@ def _raised(self: Tensor, exponent: Any) -> tuple:
     return power, (self, exponent), (), ()
 
 
-for _name, _function, _chosen in (
-    ("add", add, _added),
-    ("sub", sub, _subtracted),
-    ("subtract", sub, _subtracted),
-    ("div", div, _divided),
-    ("divide", div, _divided),
-    ("true_divide", true_divide, _divided),
-    ("remainder", remainder, _modulo_of(remainder_)),
-    ("fmod", fmod, _modulo_of(fmod_)),
-    ("pow", pow, _raised),
+for _name, _function, _chosen, _usual, _check in (
+    ("add", add, _added, plus, None),
+    ("sub", sub, _subtracted, minus, check_difference),
+    ("subtract", sub, _subtracted, minus, check_difference),
+    ("div", div, _divided, quotient, None),
+    ("divide", div, _divided, quotient, None),
+    ("true_divide", true_divide, _divided, quotient, None),
+    ("remainder", remainder, _chosen_of(remainder_, check_zero), remainder_, check_zero),
+    ("fmod", fmod, _chosen_of(fmod_, check_zero), fmod_, check_zero),
+    ("pow", pow, _raised, None, None),
     (
         "floor_divide",
         floor_divide,
-        lambda self, other: _divided(self, other, rounding_mode="floor"),
+        _chosen_of(quotient_floor, check_zero),
+        quotient_floor,
+        check_zero,
     ),
 ):
-    _written(_name, _function, _chosen)
+    _written(_name, _function, _chosen, _usual, _check)
 
 
 def _operator(name: str, operation: Any, guard: Any = None) -> None:
@@ -135,15 +158,8 @@ def _operator(name: str, operation: Any, guard: Any = None) -> None:
     operator_method(f"r{name}", swapped)
 
 
-def _guard_minus(x: Any, y: Any) -> None:
-    if (isinstance(x, bool) or (isinstance(x, Tensor) and x._kind.dtype.category == 0)) or (
-        isinstance(y, bool) or (isinstance(y, Tensor) and y._kind.dtype.category == 0)
-    ):
-        check_bool("sub", x, y)
-
-
 _operator("add", plus)
-_operator("sub", minus, _guard_minus)
+_operator("sub", minus, check_difference)
 _operator("mul", mul)
 _operator("truediv", quotient)
 _operator("floordiv", quotient_floor, check_zero)

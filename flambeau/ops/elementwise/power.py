@@ -48,7 +48,7 @@ def power(x: Expression, y: Expression) -> Expression:
 
 def check_exponent(x: Any, exponent: Any) -> None:
     """Raises RuntimeError for integers to a negative number, or to one that their dtype cannot hold."""
-    whole = isinstance(x, Tensor) and x.dtype.category < 2
+    whole = isinstance(x, Tensor) and x._kind.dtype.category < FLOAT
     if whole and isinstance(exponent, int) and exponent < 0:
         raise RuntimeError(
             "Integers to negative integer powers are not allowed: convert the tensor with .float()"

@@ -19,7 +19,7 @@ from ...dispatch.rule.rule_operation import operation
 from ...formula.quiet import quiet
 from ..create.factory import factory, of_arguments
 from ..join.cat import cat
-from ..tensor.convert import clone
+from ..tensor.convert import clone, in_dtype
 
 FORWARD: tuple[Any, ...] = ("backward", "ortho", "forward")
 """NumPy's norm for a forward transform scaled by 1, 1/sqrt(n), 1/n; reversed for an inverse one."""
@@ -185,6 +185,9 @@ def _complex(x: Tensor, dims: Any, sizes: Any, norm: str | None, forward: bool) 
         return lambda x: clone(_promoted(x, True))
     if _is_ready(x, True, dims, sizes):
         return lambda x: c2c_(x, dims, scale, forward)
+    if _is_ready(x, False, dims, sizes):
+        wide = x.dtype.to_complex()
+        return lambda x: c2c_(in_dtype(x, wide), dims, scale, forward)
     return lambda x: c2c_(resized(_promoted(x, True), dims, sizes), dims, scale, forward)
 
 

@@ -11,9 +11,12 @@ from ... import kernels
 from ...autograd.inference import WRITTEN
 from ...autograd.mode import mode
 from ...core.dtype import convertible
+from ...core.layout import is_contiguous
 from ...core.memory import is_writable
 from ...core.number import converted, number
 from ...core.tensor import UNVERSIONED, Tensor, class_name
+from ...dispatch.formula.formula_node import REAL
+from ...dispatch.inplace import copied as copy_of_few
 from ...dispatch.registry import method, public
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.write import broadcast, check_writable, finish_write, store
@@ -77,7 +80,10 @@ def _has_history(self: Tensor) -> bool:
     """Would the write be recorded, or have to be refused?"""
     if self._cell[0] is UNVERSIONED and not mode.inference:
         raise RuntimeError(WRITTEN)
-    return bool(mode.recording) and (self._node is not None or self._base is not None)
+    if not mode.recording:
+        return False
+    base = self._base
+    return self._node is not None or (base is not None and base._node is not None)
 
 
 def _written(self: Tensor, value: Any) -> Tensor:
@@ -112,7 +118,7 @@ def fill_(input: Tensor, value: Any) -> Tensor:
         tensor([3., 3.])
     """
     self = input
-    if value.__class__ is float and -3e38 < value < 3e38 and not _has_history(self):
+    if value.__class__ in REAL and -3e38 < value < 3e38 and not _has_history(self):
         own = self._kind.dtype
         if own.is_floating_point and own.itemsize > 2 and is_writable(self._array):
             kernels.array.fill.write(self._array, value)  # the usual call
@@ -168,6 +174,13 @@ def fill(input: Tensor, value: Any) -> Tensor:
     if isinstance(value, Tensor):
         _check_value(value)
     else:
+        made = (
+            copy_of_few(input) if value.__class__ in REAL and is_contiguous(input._array) else None
+        )
+        if made is not None:
+            made.fill_(value)  # type: ignore[attr-defined]
+            made._cell[0] = 0
+            return made
         value = converted(number(value, "fill", "value", 2), input.dtype, input.numel() == 1)
         value = input.new_full((), value).detach()
     return filled(input, value)

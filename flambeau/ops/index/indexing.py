@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,14 @@ from numpy import ndarray
 from ... import kernels
 from ...autograd.mode import mode
 from ...core import tensor as handle
+from ...core.device import CPU
+from ...core.dtype import int64
+from ...core.kind import kind_of
 from ...core.number import assigned
 from ...core.tensor import UNVERSIONED, Tensor, wrap
 from ...dispatch.inplace import Write, copied
 from ...dispatch.registry import method, public
-from ...dispatch.remembered import Finding, study_pick
+from ...dispatch.remembered import Finding, kept, study, study_pick
 from ...dispatch.write import finish_write
 from ..view.expansion import expand
 from ..view.slice import index_basic, select_
@@ -110,7 +114,7 @@ def _index_key(key: Any) -> tuple | None:
     return items if arrays else None
 
 
-_PICKS = Finding()
+_PICKS, _LISTS = Finding(), Finding()
 
 
 def _study(x: Tensor, key: Any, result: Tensor) -> None:
@@ -145,7 +149,8 @@ def __getitem__(self: Tensor, key: Any) -> Tensor:
         ValueError: A slice's step is not positive.
     """
     cls = key.__class__
-    if cls is int or (cls is tuple and is_plain(key)) or key is None or key is Ellipsis:
+    plain = cls is int or key is None or key is Ellipsis or (cls is tuple and is_plain(key))
+    if plain or (cls is slice and self._node is not None and _goes_on(key)):
         try:
             if self._node is not None:
                 return select_(self, 0, key) if cls is int else index_basic(self, _whole(key))
@@ -155,6 +160,12 @@ def __getitem__(self: Tensor, key: Any) -> Tensor:
             return handle.wrap_view(array, self)
         except IndexError:
             pass  # the general way below says it in PyTorch's words
+    elif cls is list and self._node is None:
+        case = _LISTS.find(_LISTS.token, self, key)
+        if case is not None:
+            return case(self)
+        key = kept(key)
+        return study(lambda x: _at(x, key), _LISTS.token, (self, key), self)
     elif self._node is None:
         case = _PICKS.find(_PICKS.token, self, key)
         if case is not None:
@@ -174,6 +185,14 @@ def __getitem__(self: Tensor, key: Any) -> Tensor:
             return gathered(self, whole)
         except IndexError:
             pass
+    result = _at(self, key)
+    if self._node is None and key.__class__ is tuple and result._cell is not self._cell:
+        _study(self, key, result)
+    return result
+
+
+def _at(self: Tensor, key: Any) -> Tensor:
+    """The elements at any key, by what it comes to."""
     basic, arrays = split_key(key, self._array.shape)
     if arrays is None:
         if basic[0].__class__ is int and all(item == _FULL for item in basic[1:-1]):
@@ -370,8 +389,31 @@ def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
         if made is not None and _set_simply(made, tuple(indices), values):
             made._cell[0] = 0
             return made
-    key = _keys(input, indices, values)
-    return Write(put_advanced, input, input, _fits(input, key, values), key, (accumulate,)).made()
+    key, explain = _leading(input, indices), None
+    if key is None:
+        key = _keys(input, indices, values)
+    else:
+        explain = partial(_keys, input, indices, values)
+    fitting = _fits(input, key, values)
+    return Write(put_advanced, input, input, fitting, key, (accumulate,), explain).made()
+
+
+def _leading(input: Tensor, indices: Any) -> tuple | None:
+    """The arrays of index tensors of one shape for the first dimensions, whose places the kernel looks at; None for
+    other indices."""
+    if not 0 < len(indices) <= input._array.ndim or input._array.__class__ is not ndarray:
+        return None
+    key = []
+    for item in indices:
+        if item.__class__ is not Tensor or item._kind is not _INT64 or not item._array.ndim:
+            return None
+        if item._array.shape != indices[0]._array.shape or not item._array.size:
+            return None
+        key.append(item._array)
+    return tuple(key)
+
+
+_INT64 = kind_of(int64, CPU)
 
 
 @public(method=True)

@@ -111,6 +111,14 @@ def split_key(key: Any, shape: tuple[int, ...], numbers: bool = True) -> tuple[t
 
 def shape_at(shape: tuple[int, ...], key: tuple) -> tuple[int, ...]:
     """The shape of what a key of arrays and whole dimensions reads."""
+    first = key[0]
+    if first.__class__ is np.ndarray and first.dtype != bool:
+        of_first = first.shape
+        for item in key:
+            if item.__class__ is not np.ndarray or item.shape != of_first or item.dtype == bool:
+                break
+        else:  # of one shape, for the first dimensions
+            return (*of_first, *shape[len(key) :])
     kept: list[int] = []
     shapes: list[tuple[int, ...]] = []
     dim, first, last = 0, 0, -1

@@ -8,11 +8,13 @@ import numpy as np
 from numpy import ndarray
 
 from ... import kernels
+from ...autograd.mode import mode
 from ...core.dtype import int64
 from ...core.kind import kind_of
+from ...core.layout import is_contiguous
 from ...core.number import number_for
 from ...core.tensor import UNVERSIONED, Tensor, class_name, wrap
-from ...dispatch.inplace import Write
+from ...dispatch.inplace import Write, copied
 from ...dispatch.registry import method, public
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.write import broadcast, finish_write, write_out
@@ -182,13 +184,45 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
         >>> torch.zeros(3).masked_scatter(mask, torch.tensor([1., 2.]))
         tensor([1., 0., 2.])
     """
+    made = copied(input) if is_contiguous(input._array) else None
+    if made is not None and _scatter_few(made, mask, source):
+        made._cell[0] = 0
+        return made
     return _scatter(input, mask, source).made()
 
 
 @method()
 def masked_scatter_(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """The in-place form of `masked_scatter`."""
+    if _scatter_few(input, mask, source):
+        return input
     return _in_shape(input, _scatter(input, mask, source)).into()
+
+
+_FEW = 1 << 12
+"""Elements that NumPy writes without further question."""
+
+
+def _scatter_few(input: Tensor, mask: Tensor, source: Tensor) -> bool:
+    """Write to few elements in order where no history is involved; False, and nothing done, for all else."""
+    array, where, values, base = input._array, mask._array, source._array, input._base
+    if (
+        input._kind is not source._kind or where.__class__ is not ndarray
+        or array.__class__ is not ndarray or array.size > _FEW or not array.flags.carray
+        or where.dtype != bool or where.shape != array.shape or input._cell[0] is UNVERSIONED
+        or np.may_share_memory(values, array) or np.may_share_memory(where, array)
+    ):  # fmt: skip
+        return False
+    if mode.recording:
+        nodes = input._node, source._node, None if base is None else base._node
+        if nodes != (None, None, None):
+            return False
+    if int(np.count_nonzero(where)) > values.size:
+        return False
+    if values.size:
+        np.place(array, where, values)
+    finish_write(input, None)
+    return True
 
 
 def _scatter(input: Tensor, mask: Tensor, source: Tensor) -> Write:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 from typing import Any
 
@@ -205,6 +206,9 @@ def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
         raise RuntimeError("dimensions must larger than 1")
     if len(shape) > 2 and len(set(shape)) > 1:
         raise RuntimeError("all dimensions of input must be of equal length")
+    if not wrap and len(shape) == 2:
+        diagonal(self).fill_(fill_value)
+        return self
     size, step, offset = min(shape), sum(self.stride()), self.storage_offset()
     as_strided(self, (size,), (step,), offset).fill_(fill_value)
     if wrap and len(shape) == 2 and shape[0] > shape[1] + 1:
@@ -238,9 +242,8 @@ def trace(input: Tensor) -> Tensor:
 @operation(label="Trace")
 def _trace(x: Any) -> Any:
     """The sum of the diagonal, added up in 64 bits."""
-    category = "f" if x.dtype.kind == "V" else x.dtype.kind
-    wide = {"f": np.float64, "c": np.complex128}.get(category, np.int64)
-    return np.asarray(np.add.reduce(x.diagonal().astype(wide))).astype(_sum_type(x.dtype))
+    wide, own = _sum_types(x.dtype)
+    return np.asarray(x.diagonal().sum(None, wide), own)
 
 
 @_trace.gradient
@@ -248,6 +251,9 @@ def _(g: Tensor, shape_x: tuple[int, ...]) -> Tensor:
     return put_diagonal(g.expand(min(shape_x)), 0, 0, 1, shape_x)
 
 
-def _sum_type(dtype: Any) -> Any:
-    """Sums of integers are int64."""
-    return np.dtype(np.int64) if dtype.kind in "iu" else dtype
+@functools.cache
+def _sum_types(dtype: Any) -> tuple[Any, Any]:
+    """In which type elements are added up, and that of the sum: of integers it is int64."""
+    category = "f" if dtype.kind == "V" else dtype.kind
+    wide = {"f": np.float64, "c": np.complex128}.get(category, np.int64)
+    return np.dtype(wide), np.dtype(np.int64) if dtype.kind in "iu" else dtype

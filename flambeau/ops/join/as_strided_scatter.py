@@ -54,7 +54,9 @@ def as_strided_scattered(x: Any, src: Any, size: int, wanted: tuple, own: tuple)
     shown = at_strides(whole, *own)
     kernels.array.copy.copy_into(shown, x)
     kernels.array.copy.copy_into(at_strides(whole, *wanted), src)
-    return whole.reshape(x.shape) if shown.size == size and shown.flags.c_contiguous else shown.copy()
+    return (
+        whole.reshape(x.shape) if shown.size == size and shown.flags.c_contiguous else shown.copy()
+    )
 
 
 @as_strided_scattered.gradient

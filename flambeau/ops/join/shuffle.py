@@ -2,9 +2,40 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from ... import kernels
 from ...core.tensor import Tensor
 from ...dispatch.registry import public
 from ...dispatch.remembered import remembers
+from ...dispatch.rule.rule_operation import operation
+
+
+def _exchange(name: str, label: str) -> Any:
+    """The operation that cuts dimensions into parts, puts these in another order, and joins them."""
+
+    def compute(
+        x: Any, parts: tuple[int, ...], order: tuple[int, ...], shape: tuple[int, ...]
+    ) -> Any:
+        return kernels.array.copy.contiguous(x.reshape(parts).transpose(order)).reshape(shape)
+
+    compute.__name__, compute.__doc__ = f"{name}_", "Elements in another order."
+    made = operation(compute, label=label, moves=True)
+
+    @made.gradient
+    def _(
+        g: Tensor, parts: tuple[int, ...], order: tuple[int, ...], shape_x: tuple[int, ...]
+    ) -> Tensor:
+        there = tuple(parts[i] for i in order)
+        back = tuple(sorted(range(len(order)), key=order.__getitem__))
+        return made(g, there, back, shape_x)  # type: ignore[no-any-return]
+
+    return made
+
+
+pixel_shuffle_ = _exchange("pixel_shuffle", "PixelShuffle")
+pixel_unshuffle_ = _exchange("pixel_unshuffle", "PixelUnshuffle")
+channel_shuffle_ = _exchange("channel_shuffle", "ChannelShuffle")
 
 
 @public("pixel_shuffle", "nn.functional.pixel_shuffle")
@@ -33,10 +64,9 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
             "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of "
             f"upscale_factor, but input.size(-3)={c} is not divisible by {r * r}"
         )
-    parts = input.reshape(*lead, c // (r * r), r, r, h, w)
-    n = len(lead)
-    moved = parts.permute(*range(n), n, n + 3, n + 1, n + 4, n + 2)
-    return moved.reshape(*lead, c // (r * r), h * r, w * r)
+    n, own = len(lead), c // (r * r)
+    order = (*range(n), n, n + 3, n + 1, n + 4, n + 2)
+    return pixel_shuffle_(input, (*lead, own, r, r, h, w), order, (*lead, own, h * r, w * r))  # type: ignore[no-any-return]
 
 
 @public("pixel_unshuffle", "nn.functional.pixel_unshuffle")
@@ -67,9 +97,9 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
                 f"input.size({at})={size} is not divisible by {r}"
             )
     n = len(lead)
-    parts = input.reshape(*lead, c, h // r, r, w // r, r)
-    moved = parts.permute(*range(n), n, n + 2, n + 4, n + 1, n + 3)
-    return moved.reshape(*lead, c * r * r, h // r, w // r)
+    parts = (*lead, c, h // r, r, w // r, r)
+    order = (*range(n), n, n + 2, n + 4, n + 1, n + 3)
+    return pixel_unshuffle_(input, parts, order, (*lead, c * r * r, h // r, w // r))  # type: ignore[no-any-return]
 
 
 @public(
@@ -78,6 +108,7 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     "native_channel_shuffle",
     "nn.functional.native_channel_shuffle",
 )
+@remembers("input")
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
     """The channels of `groups` groups, interleaved (Zhang et al., 2018).
 
@@ -101,5 +132,5 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
         raise RuntimeError(
             f"Number of channels must be divisible by groups. Got {c} channels and {groups} groups."
         )
-    parts = input.reshape(n, groups, c // groups, *sizes)
-    return parts.transpose(1, 2).reshape(input.shape)
+    parts, order = (n, groups, c // groups, *sizes), (0, 2, 1, *range(3, len(sizes) + 3))
+    return channel_shuffle_(input, parts, order, (n, c, *sizes))  # type: ignore[no-any-return]

@@ -29,7 +29,9 @@ def _copy_form(function: Callable, name: str = "") -> None:
     """Register the form of a view that copies what it shows."""
     base = name or function.__name__
 
-    def form(input: Tensor, *args: Any, out: Any = None, **kwargs: Any) -> Any:
+    @remembers("input")
+    def form(input: Tensor, *args: Any, **kwargs: Any) -> Any:
+        out = kwargs.pop("out", None)
         shown = function(input, *args, **kwargs)
         if isinstance(shown, tuple):
             copies: Any = tuple(x.contiguous() if x._base is None else x.clone() for x in shown)
@@ -76,7 +78,13 @@ _copy_form(unfold, "unfold")
 _copy_form(view_or_reshape, "view")
 _copy_form(detach_view, "detach")
 _copy_form(slice_view, "slice")
-method("narrow_copy")(lambda self, dim, start, length: narrow(self, dim, start, length).clone())
+
+
+@method()
+@remembers("self")
+def narrow_copy(self: Tensor, dim: int, start: Any, length: int) -> Tensor:
+    """A copy of what `narrow` shows."""
+    return narrow(self, dim, start, length).clone()
 
 
 def _scattering(name: str) -> Operation:

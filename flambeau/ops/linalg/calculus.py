@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from ...core.tensor import Tensor, wrap_dim
+from ...dispatch.decided import decided
 from ...dispatch.registry import public
 from ..join.cat import cat
 
 
 @public("diff", method=True, out=True, tensors="input")
-def diff(
-    input: Tensor, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None
-) -> Tensor:
+@decided("input prepend append")
+def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
     """Differences of neighbours along a dimension, n times over.
 
     Args:
@@ -44,17 +44,22 @@ def diff(
                 "diff expects prepend or append to be the same dimension as input, got "
                 f"{x.ndim} and {input.ndim}"
             )
-    x = cat(parts, at) if len(parts) > 1 else input
-    if n == 0:
-        return x.clone() if x is input else x
-    for _ in range(min(n, x.shape[at])):
-        size = x.shape[at]
-        left, right = (
-            x.narrow(at, 0, max(size - 1, 0)),
-            x.narrow(at, min(1, size), max(size - 1, 0)),
-        )
-        x = right ^ left if x.dtype.category == 0 else right - left
-    return x
+
+    def run(input: Any, before: Any, after: Any) -> Tensor:
+        parts = [x for x in (before, input, after) if x is not None]
+        x = cat(parts, at) if len(parts) > 1 else input
+        if n == 0:
+            return x.clone() if x is input else x  # type: ignore[no-any-return]
+        for _ in range(min(n, x._array.shape[at])):
+            size = x._array.shape[at]
+            left, right = (
+                x.narrow(at, 0, max(size - 1, 0)),
+                x.narrow(at, min(1, size), max(size - 1, 0)),
+            )
+            x = right ^ left if x._kind.dtype.category == 0 else right - left
+        return x  # type: ignore[no-any-return]
+
+    return run
 
 
 def _spacings(x: Tensor, spacing: Any, dim: Any) -> tuple[list[int], list[Any]]:
@@ -87,15 +92,14 @@ def _along(values: Tensor, ndim: int, at: int) -> Tensor:
 
 def _slope(x: Tensor, at: int, spacing: Any, edge_order: int) -> Tensor:
     n = x.shape[at]
-    if isinstance(spacing, Tensor) and spacing.ndim:
-        if spacing.shape != (n,):
-            raise RuntimeError(
-                f"torch.gradient expected as many coordinates as the dimension is long, {n}, but got "
-                f"a tensor of shape {list(spacing.shape)}"
-            )
-        steps = _along(spacing[1:] - spacing[:-1], x.ndim, at)
-    else:
+    if not isinstance(spacing, Tensor) or not spacing.ndim:
         return _even_slope(x, at, spacing, edge_order)
+    if spacing.shape != (n,):
+        raise RuntimeError(
+            f"torch.gradient expected as many coordinates as the dimension is long, {n}, but got "
+            f"a tensor of shape {list(spacing.shape)}"
+        )
+    steps = _along(spacing[1:] - spacing[:-1], x.ndim, at)
     before, after = steps.narrow(at, 0, n - 2), steps.narrow(at, 1, n - 2)
     left, mid, right = (x.narrow(at, i, n - 2) for i in range(3))
     inner = (
@@ -108,12 +112,14 @@ def _slope(x: Tensor, at: int, spacing: Any, edge_order: int) -> Tensor:
 
 
 def _even_slope(x: Tensor, at: int, spacing: Any, edge_order: int) -> Tensor:
-    """The slope of samples at one distance."""
+    """Of samples at one distance, where the middle one of three does not count."""
     n = x.shape[at]
     inner = (x.narrow(at, 2, n - 2) - x.narrow(at, 0, n - 2)) / (2 * spacing)
-    steps = x.new_ones([min(n - 1, 2) if i == at else 1 for i in range(x.ndim)]) * spacing
-    first, last = (_edge(x, steps, at, edge_order, end) for end in (0, 1))
-    return cat([first, inner, last], at)
+    a, b, *more = (x.narrow(at, i, 1) for i in range(edge_order + 1))
+    c, d, *before = (x.narrow(at, n - 1 - i, 1) for i in range(edge_order + 1))
+    first = -1.5 * a + 2 * b - 0.5 * more[0] if more else b - a
+    last = 0.5 * before[0] - 2 * d + 1.5 * c if before else c - d
+    return cat([first / spacing, inner, last / spacing], at)
 
 
 def _edge(x: Tensor, steps: Tensor, at: int, order: int, end: int) -> Tensor:

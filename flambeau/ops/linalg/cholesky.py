@@ -169,7 +169,7 @@ def _cholesky(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.stack([factor for factor, _ in parts]).reshape(a.shape), info
 
 
-_factored = kernels.Native("lapack.small", "cholesky", _cholesky)
+_factored = kernels.Native("lapack.solving", "cholesky", _cholesky)
 
 
 @operation(outputs="factor info", label="LinalgCholeskyEx")

@@ -35,19 +35,21 @@ def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
         >>> torch.linalg.cross(torch.tensor([1., 0., 0.]), torch.tensor([0., 1., 0.]))
         tensor([0., 0., 1.])
     """
-    if input.ndim != other.ndim:
+    own, given = input._array.shape, other._array.shape
+    if len(own) != len(given):
         raise RuntimeError(
             f"linalg.cross: inputs must have the same number of dimensions, got {input.ndim} and {other.ndim}."
         )
-    a, b = input.shape[wrap_dim(dim, input.ndim)], other.shape[wrap_dim(dim, other.ndim)]
+    at = wrap_dim(dim, len(own))
+    a, b = own[at], given[at]
     if a != 3 or b != 3:
         raise RuntimeError(
             f"linalg.cross: inputs dimension {dim} must have length 3. Got {a} and {b}"
         )
-    if input.dtype is not other.dtype:
+    if input._kind is not other._kind:
         common = promote_types(input.dtype, other.dtype)
         input, other = input.to(common), other.to(common)
-    return cross_(input, other, wrap_dim(dim, input.ndim))
+    return cross_(input, other, at)
 
 
 def _crossed(x: Any, y: Any, dim: int) -> Any:
@@ -65,6 +67,8 @@ _cross_map = kernels.Native("array.cross", "crossed", _crossed)
 def cross_(x: Any, y: Any, dim: int) -> Any:
     """Cross products along a dimension; the half types are rounded once."""
     wide = BY_NUMPY[x.dtype].compute
+    if wide is x.dtype:
+        return _cross_map(x, y, dim)
     made = _cross_map(x.astype(wide, copy=False), y.astype(wide, copy=False), dim)
     return made.astype(x.dtype, copy=False)
 

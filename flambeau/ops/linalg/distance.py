@@ -9,8 +9,12 @@ import numpy as np
 
 from ... import kernels
 from ...core.tensor import Tensor, wrap_dim, wrap_numpy
+from ...dispatch.decided import decided
+from ...dispatch.formula.pointwise import pointwise
 from ...dispatch.registry import method, public
 from ...dispatch.rule.rule_operation import operation
+from ...formula import primitive
+from ...formula.expression import Expression
 from ..index.advanced import add_advanced
 from ..reduction.norm import vector_norm
 from .matmul import bmm_
@@ -217,8 +221,15 @@ def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
     return vector_norm(gap, p)
 
 
+@pointwise(label="Renorm", namespace="", method=False, inplace=False, numbers="")
+def shrunk(x: Expression, norm: Expression, most: float = 1.0) -> Expression:
+    """x, scaled so that its norm is `most` where it is more."""
+    return x * primitive.where(norm > most, most / (norm + 1e-7), 1.0)
+
+
 @public("renorm", method=True, out=True, tensors="input")
-def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
+@decided
+def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Any:
     """The slices along a dimension, those of a p-norm above maxnorm scaled down to it.
 
     Raises:
@@ -246,10 +257,8 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
         )
     at = wrap_dim(dim, input.ndim)
     others = [i for i in range(input.ndim) if i != at]
-    norm = vector_norm(input, p, others, True)
-    over = norm > maxnorm
-    factor = (maxnorm / (norm + 1e-7)).where(over, norm.new_ones(()))
-    return (input * factor).to(input.dtype)
+    most = float(maxnorm)
+    return lambda x: shrunk(x, vector_norm(x, p, others, True), most)
 
 
 @method()

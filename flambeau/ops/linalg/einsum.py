@@ -10,7 +10,7 @@ from ...core.tensor import Tensor, wrap_dim
 from ...dispatch.registry import public
 from .contraction import Terms, contracted
 from .einsum_plan import LETTERS, planned
-from .matmul import _given
+from .matmul import _given, matmul
 
 
 @public(method=True)
@@ -21,6 +21,9 @@ def inner(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """
     if input.ndim == 0 or other.ndim == 0:
         return _given(out, input * other)  # type: ignore[operator]
+    a, b = input._array.shape, other._array.shape
+    if len(a) == 2 == len(b) and a[1] == b[1] and input._kind is other._kind:
+        return matmul(input, other.t(), out=out)  # type: ignore[attr-defined]
     return tensordot(input, other, ([-1], [-1]), out=out)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import kernels
 from ...core.result import named_result
 from ...core.tensor import Tensor
 from ...core.twin import on_cpu
@@ -93,15 +94,23 @@ def _factor_one(a: np.ndarray, hermitian: bool) -> tuple[np.ndarray, np.ndarray,
     return a, pivots, info
 
 
-@on_cpu("linalg.ldl_factor")
-def factored(a: np.ndarray, hermitian: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """L and D in one array, pivots, and codes (0: success), of a stack of matrices."""
+def _factor(a: np.ndarray, hermitian: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same for a stack of matrices."""
     parts = [_factor_one(matrix, hermitian) for matrix in flat(a, 2)]
     batch, n = a.shape[:-2], a.shape[-1]
     ld = np.stack([p[0] for p in parts]) if parts else np.empty((0, n, n), a.dtype)
     pivots = np.stack([p[1] for p in parts]) if parts else np.empty((0, n), np.int32)
     info = np.array([p[2] for p in parts], np.int32)
     return ld.reshape(a.shape), pivots.reshape(*batch, n), info.reshape(batch)
+
+
+_factored = kernels.Native("lapack.reflecting", "ldl", _factor)
+
+
+@on_cpu("linalg.ldl_factor")
+def factored(a: np.ndarray, hermitian: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """L and D in one array, pivots, and codes (0: success), of a stack of matrices."""
+    return _factored(a, hermitian)
 
 
 @operation(outputs="ld pivots info", label="LinalgLdlFactorEx")
@@ -188,8 +197,7 @@ def _solve_one(ld: np.ndarray, pivots: np.ndarray, b: np.ndarray, hermitian: boo
     return x
 
 
-@on_cpu("linalg.ldl_solve")
-def solved(ld: np.ndarray, pivots: np.ndarray, b: np.ndarray, hermitian: bool) -> np.ndarray:
+def _solve(ld: np.ndarray, pivots: np.ndarray, b: np.ndarray, hermitian: bool) -> np.ndarray:
     """x of A x = b from the factors of A, for stacks that broadcast."""
     batch = broadcast_shapes(ld.shape[:-2], b.shape[:-2])
     n, k = b.shape[-2:]
@@ -200,6 +208,15 @@ def solved(ld: np.ndarray, pivots: np.ndarray, b: np.ndarray, hermitian: bool) -
     )
     parts = [_solve_one(*system, hermitian) for system in zip(*systems)]
     return (np.stack(parts) if parts else np.empty((0, n, k), b.dtype)).reshape(*batch, n, k)
+
+
+_solved = kernels.Native("lapack.reflecting", "ldl_solve", _solve)
+
+
+@on_cpu("linalg.ldl_solve")
+def solved(ld: np.ndarray, pivots: np.ndarray, b: np.ndarray, hermitian: bool) -> np.ndarray:
+    """x of A x = b from the factors of A, for stacks that broadcast."""
+    return _solved(ld, pivots, b, hermitian)
 
 
 @operation(operands="ld pivots b", label="LinalgLdlSolve", linear=False)

@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from ...autograd.mode import no_grad
 from ...core.dtype import float32, float64, int8, int32, uint8
-from ...core.tensor import Tensor
+from ...core.tensor import Tensor, wrap
 from ...dispatch.registry import public
 from ...dispatch.write import write_out
+from ...kernels.matmul import int8 as int8_kernels
 
 _EXACT = 1 << 24
 """Whole numbers up to here are exact in float32."""
 
 
-def _check_matrices(name: str, x: Tensor, y: Tensor) -> None:
+def _check_matrices(name: str, x: tuple[int, ...], y: tuple[int, ...]) -> None:
+    """Raises where matrices of these shapes do not fit."""
     for which, given in (("self", x), ("mat2", y)):
-        if given.ndim != 2:
+        if len(given) != 2:
             raise RuntimeError(
-                f"{name}: Expected {which} to be of dimension 2 but got {given.ndim}"
+                f"{name}: Expected {which} to be of dimension 2 but got {len(given)}"
             )
-    if x.shape[1] != y.shape[0]:
+    if x[1] != y[0]:
         raise RuntimeError(
-            f"{name}: self.size(1) needs to match mat2.size(0) but got {x.shape[1]} and {y.shape[0]}"
+            f"{name}: self.size(1) needs to match mat2.size(0) but got {x[1]} and {y[0]}"
         )
+
+
+@lru_cache(1024)
+def _fits(dtype: Any, shape: tuple[int, ...], other: Any, others: tuple[int, ...]) -> None:
+    """Raises where the operands of `_int_mm` do not fit; what fits is remembered."""
+    if dtype not in (int8, uint8):
+        raise RuntimeError(
+            f"_int_mm: Expected self dtype to be int8 or uint8 but got {dtype.legacy}"
+        )
+    if other is not int8:
+        raise RuntimeError(f"_int_mm: Expected mat2 dtype to be int8 but got {other.legacy}")
+    _check_matrices("_int_mm", shape, others)
 
 
 @public("_int_mm")
@@ -43,15 +58,14 @@ def _int_mm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor
 
     Source: torch._int_mm
     """
-    if input.dtype not in (int8, uint8):
-        raise RuntimeError(
-            f"_int_mm: Expected self dtype to be int8 or uint8 but got {input.dtype.legacy}"
-        )
-    if mat2.dtype is not int8:
-        raise RuntimeError(f"_int_mm: Expected mat2 dtype to be int8 but got {mat2.dtype.legacy}")
-    _check_matrices("_int_mm", input, mat2)
-    wide = float32 if input.shape[1] * 255 * 128 <= _EXACT else float64
-    result = (input.to(wide) @ mat2.to(wide)).to(int32)  # type: ignore[attr-defined]
+    x, y = input._array, mat2._array
+    _fits(input._kind.dtype, x.shape, mat2._kind.dtype, y.shape)
+    found = int8_kernels.product(x, y)
+    if found is NotImplemented:
+        wide = float32 if input.shape[1] * 255 * 128 <= _EXACT else float64
+        result = (input.to(wide) @ mat2.to(wide)).to(int32)  # type: ignore[attr-defined]
+    else:
+        result = wrap(found, input._kind.with_dtype(int32))
     return result if out is None else write_out(out, result, "_int_mm")
 
 
@@ -89,7 +103,7 @@ def _scaled_mm(
 
     Source: torch._scaled_mm
     """
-    _check_matrices("_scaled_mm", input, mat2)
+    _check_matrices("_scaled_mm", tuple(input.shape), tuple(mat2.shape))
     m, n = input.shape[0], mat2.shape[1]
     single = scale_a.numel() == scale_b.numel() == 1
     rows = tuple(scale_a.shape) == (m, 1) and tuple(scale_b.shape) == (1, n)

@@ -11,10 +11,13 @@ from typing import Any
 import numpy as np
 
 from ... import kernels
+from ...core.dtype import DTYPES
+from ...core.kind import kind_of
 from ...core.result import named_result
 from ...core.tensor import Tensor, wrap
 from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
+from ...formula.dimensions import broadcast_shapes
 from .check import (
     by_columns,
     first_failure,
@@ -33,6 +36,7 @@ LUFactorEx = named_result("linalg_lu_factor_ex", "LU pivots info")
 LUWithInfo = named_result("_lu_with_info", "LU pivots info")
 LUUnpack = named_result("lu_unpack", "P L U")
 
+_INT64 = DTYPES["int64"]
 PANEL = 32
 """Columns that are eliminated one by one before the rest of the matrix is brought up to date."""
 
@@ -115,8 +119,7 @@ SEVERAL = 32
 """Matrices from which on NumPy swaps faster, two rows of all of them at a time."""
 
 
-def order(pivots: np.ndarray, m: int) -> np.ndarray:
-    """The order in which swapping leaves the rows: row i of the swapped matrix was row order[i]."""
+def _order(pivots: np.ndarray, m: int) -> np.ndarray:
     if pivots.__class__ is not np.ndarray:  # one order is as good as another for shapes
         return np.broadcast_to(np.arange(m), (*pivots.shape[:-1], m))
     swaps = flat(pivots, 1)
@@ -133,12 +136,33 @@ def order(pivots: np.ndarray, m: int) -> np.ndarray:
     return rows.reshape(*pivots.shape[:-1], m)
 
 
+order = kernels.Native("lapack.reflecting", "order", _order)
+"""``order(pivots, m)``: the order in which swapping leaves the rows. Row i of the swapped matrix was row order[i]."""
+
+
 def permutation(pivots: Tensor, m: int, like: Tensor) -> Tensor:
     """P of A = P L U, as a matrix."""
     rows = order(pivots._array, m)
     matrix = np.zeros((*rows.shape, m), like._kind.numpy)
-    np.put_along_axis(matrix, rows[..., None, :], 1, -2)
+    places = np.arange(m)
+    if rows.ndim == 1:
+        matrix[rows, places] = 1
+    else:
+        np.put_along_axis(matrix, rows[..., None, :], 1, -2)
     return wrap(matrix, like._kind)
+
+
+def swapped(pivots: Tensor, x: Tensor, back: bool) -> Any:
+    """P^T x, or P x if `back`, of matrices whose leading dimensions broadcast."""
+    rows = order(pivots._array, x._array.shape[-2])
+    if back:
+        rows = rows.argsort(-1)
+    index: Any = wrap(rows, kind_of(_INT64, pivots.device))
+    if rows.ndim == 1:
+        return x.index_select(-2, index)  # type: ignore[attr-defined]
+    lead = broadcast_shapes(rows.shape[:-1], x._array.shape[:-2])
+    shape = (*lead, *x._array.shape[-2:])
+    return x.expand(shape).gather(-2, index[..., None].expand(shape))  # type: ignore[attr-defined]
 
 
 @operation(outputs="lu pivots info", label="LinalgLuFactorEx")
@@ -175,7 +199,7 @@ def _(g_lu: Tensor | None, lu: Tensor, pivots: Tensor) -> Tensor | None:
     whole = solve_triangular_(u1.conj(), left.mT, True, False).mT
     if parts:
         whole = cat([whole, *parts], -2 if m > k else -1)
-    return permutation(pivots, m, lu) @ whole
+    return swapped(pivots, whole, True)
 
 
 def _pivoted(name: str, A: Tensor, pivot: bool) -> tuple:
@@ -239,14 +263,21 @@ def lu_factor(A: Tensor, *, pivot: bool = True) -> LUFactor:  # type: ignore[val
 
 def _triangles(lu: Tensor) -> tuple[Tensor, Tensor]:
     k = min(lu.shape[-2:])
-    lower = lu[..., :, :k].tril(-1)
-    return lower + _tall_identity(lu.shape[-2], k, lu), lu[..., :k, :].triu()
+    return unit_lower_(lu[..., :, :k]), lu[..., :k, :].triu()
 
 
-def _tall_identity(m: int, k: int, like: Tensor) -> Tensor:
-    from ..create.eye import eye
+@operation(label="Tril", linear=False)
+def unit_lower_(x: Any) -> Any:
+    """The lower triangle with ones on its diagonal."""
+    made = np.tril(x, -1)
+    places = np.arange(x.shape[-1])
+    made[..., places, places] = 1
+    return made
 
-    return eye(m, k, dtype=like.dtype, device=like.device)
+
+@unit_lower_.gradient
+def _(g: Tensor) -> Tensor:
+    return g.tril(-1)
 
 
 def _empty(like: Tensor) -> Tensor:
@@ -346,13 +377,11 @@ def lu_solve(
     _check_solve(LU, pivots, B, left)
     if not left:  # X A = B is A^H X^H = B^H
         return lu_solve(LU, pivots, B.mH, adjoint=not adjoint).mH
-    lower, upper = _triangles(LU)
-    p = permutation(pivots, LU.shape[-1], LU)
     if adjoint:
-        half = solve_triangular_(upper.mH, B, False, False)
-        return p @ solve_triangular_(lower.mH, half, True, True)
-    half = solve_triangular_(lower, p.mT @ B, False, True)
-    return solve_triangular_(upper, half, True, False)
+        half = solve_triangular_(LU.mH, B, False, False)
+        return swapped(pivots, solve_triangular_(LU.mH, half, True, True), True)
+    half = solve_triangular_(LU, swapped(pivots, B, False), False, True)
+    return solve_triangular_(LU, half, True, False)
 
 
 @public("lu_solve", method="lu_solve", out=True, tensors="b LU_data LU_pivots")

@@ -15,6 +15,7 @@ from ...core.tensor import Tensor, class_name
 from ...dispatch.formula.operand import common_device, operands_of
 from ...dispatch.registry import is_overridden, method, override, public
 from ...dispatch.rule.rule_operation import operation
+from ...dispatch.write import write_out
 
 
 def widened(product: Callable) -> Callable:
@@ -164,13 +165,18 @@ def _linear_back(g: Tensor, x: Tensor, w: Tensor, needs: Sequence[bool]) -> tupl
 def _affine_back(g: Tensor, x: Tensor, w: Tensor, needs: Sequence[bool]) -> tuple:
     """The same with the bias before them."""
     by_bias, by_x, by_w = needs
-    many = g._array.ndim != 2
-    order = _lead(g._array) if many else None
+    if g._array.ndim == 2:
+        return (
+            g.sum(0) if by_bias else None,  # type: ignore[attr-defined]
+            mm_(g, conjugate(w)) if by_x else None,
+            mm_(g.mT, conjugate(x)) if by_w else None,
+        )
+    order = _lead(g._array)
     if order is not None:
         g, x = g.permute(*order), x.permute(*order)  # type: ignore[attr-defined]
     rows, shape = _rows(g), x.shape
     back: Any = mm_(rows, conjugate(w)) if by_x else None
-    if many and by_x:
+    if by_x:
         back = back.reshape(shape)
         back = back if order is None else back.permute(*_turned(order))
     return (
@@ -307,8 +313,10 @@ def _product(general: Callable) -> Callable:
         try:
             kind = input._kind
             a, b = input._array, other._array
-            if other._kind is not kind or out is not None:
+            if other._kind is not kind:
                 return general(input, other, out)
+            if out is not None:
+                return _given(out, matmul(input, other))
             dims = a.ndim, b.ndim
             if dims == (2, 2):
                 plain = kind.compute is kind.numpy
@@ -342,8 +350,6 @@ matmul = public("matmul", "linalg.matmul", method=True)(_product(_matmul))
 def _given(out: Tensor | None, result: Tensor) -> Tensor:
     if out is None:
         return result
-    from ...dispatch.write import write_out
-
     return write_out(out, result, "matmul")
 
 

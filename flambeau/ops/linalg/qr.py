@@ -12,7 +12,7 @@ from ...core.tensor import Tensor
 from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
 from . import lapack
-from .check import by_columns, floating, identity, implemented, matrices, same_dtype
+from .check import by_columns, conjugated, floating, identity, implemented, matrices, same_dtype
 from .cholesky import solve_triangular_
 
 QR = named_result("linalg_qr", "Q R")
@@ -134,11 +134,18 @@ def old_qr(input: Tensor, some: bool = True) -> Any:
     )
 
 
+def _raw(a: Any) -> Any:
+    reflections, tau = np.linalg.qr(a, "raw")
+    return by_columns(np.swapaxes(reflections, -1, -2)), tau
+
+
+_reflections = kernels.Native("lapack.reflecting", "reflections", _raw)
+
+
 @operation(label="Geqrf", linear=False)
 def geqrf_(a: Any) -> Any:
     """LAPACK's geqrf: R with the reflections below it, and their factors."""
-    reflections, tau = np.linalg.qr(a, "raw")
-    return by_columns(np.swapaxes(reflections, -1, -2)), tau
+    return _reflections(a)
 
 
 @geqrf_.gradient
@@ -183,19 +190,80 @@ def _check_reflections(name: str, A: Tensor, tau: Tensor) -> None:
     same_dtype(name, A, tau, ("input", "tau"))
 
 
-def reflect(vectors: Tensor, tau: Tensor, x: Tensor, forwards: bool) -> Tensor:
+def _reflect(a: Any, tau: Any, x: Any, forwards: bool) -> Any:
     """x multiplied by the reflections I - tau_i v_i v_i^H, the last (or the first) one first."""
     count = tau.shape[-1]
     for i in range(count) if forwards else range(count - 1, -1, -1):
-        v = vectors[..., :, i : i + 1]
-        x = x - (tau[..., None, i : i + 1] * v) @ (v.mH @ x)
+        v = np.tril(a[..., :, i : i + 1], -i - 1)
+        v[..., i, :] = 1
+        x = x - np.matmul(tau[..., None, i : i + 1] * v, np.matmul(np.conj(v.swapaxes(-1, -2)), x))
     return x
 
 
-def _vectors(A: Tensor) -> Tensor:
+def _product(a: Any, tau: Any) -> Any:
+    start = np.broadcast_to(np.eye(*a.shape[-2:], dtype=a.dtype), a.shape)
+    return by_columns(_reflect(a, tau, start, False))
+
+
+_reflected = kernels.Native("lapack.reflecting", "reflected", _reflect)
+_multiplied = kernels.Native("lapack.reflecting", "product", _product)
+
+
+@operation(operands="a tau x", label="Ormqr")
+def ormqr_(a: Any, tau: Any, x: Any, forwards: bool) -> Any:
+    """x multiplied by the reflections I - tau_i v_i v_i^H, the last (or the first) one first."""
+    return _reflected(a, tau, x, forwards)
+
+
+@operation(operands="a tau", label="LinalgHouseholderProduct")
+def householder_(a: Any, tau: Any) -> Any:
+    """The first columns of the product of reflections."""
+    return _multiplied(a, tau)
+
+
+def _reflect_back(
+    g: Tensor, a: Tensor, tau: Tensor, x: Tensor, forwards: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The gradients towards the vectors, the factors and x: each reflection is taken again, and then back."""
+    from ..join.cat import cat
+
+    count, width = tau.shape[-1], a.shape[-1]
+    vectors, steps = _vectors(a), []
+    for i in range(count) if forwards else range(count - 1, -1, -1):
+        v, factor = vectors[..., :, i : i + 1], tau[..., None, i : i + 1]
+        inner = v.mH @ x
+        steps.append((i, v, factor, x, inner))
+        x = x - (factor * v) @ inner
+    to_vectors: list[Any] = [vectors[..., :, i : i + 1] * 0 for i in range(width)]
+    to_factors: list[Any] = [None] * count
+    for i, v, factor, before, inner in reversed(steps):
+        back, turned = v.mH @ g, conjugated(factor)
+        to_factors[i] = -(conjugated(inner) * back).sum(-1)
+        to_vectors[i] = -(turned * (g @ inner.mH) + factor * (before @ back.mH))
+        g = g - (turned * v) @ back
+    return cat(to_vectors, -1).tril(-1), cat(to_factors, -1), g
+
+
+@ormqr_.gradient
+def _(g: Tensor, a: Tensor, tau: Tensor, x: Tensor, forwards: bool, needs: tuple) -> tuple:
+    if needs[0] or needs[1]:
+        return _reflect_back(g, a, tau, x, forwards)
+    return None, None, ormqr_(a, conjugated(tau), g, not forwards)
+
+
+@householder_.gradient
+def _(g: Tensor, a: Tensor, tau: Tensor) -> tuple:
+    return _reflect_back(g, a, tau, _start(a), False)[:2]
+
+
+def _start(like: Tensor) -> Tensor:
     from ..create.eye import eye
 
-    return A.tril(-1) + eye(A.shape[-2], A.shape[-1], dtype=A.dtype, device=A.device)
+    return eye(*like.shape[-2:], dtype=like.dtype, device=like.device).expand(like.shape)
+
+
+def _vectors(a: Tensor) -> Tensor:
+    return a.tril(-1) + _start(a)
 
 
 @public("linalg.householder_product", "orgqr", method="orgqr", out=True, tensors="A tau")
@@ -213,10 +281,7 @@ def householder_product(A: Tensor, tau: Tensor) -> Tensor:
     """
     _check_reflections("torch.linalg.householder_product", A, tau)
     implemented("orgqr_cpu", A)
-    from ..create.eye import eye
-
-    start = eye(A.shape[-2], A.shape[-1], dtype=A.dtype, device=A.device)
-    return reflect(_vectors(A), tau, start.expand(A.shape), False)
+    return householder_(A, tau)
 
 
 @public("ormqr", method=True, out=True, tensors="input tau other")
@@ -258,8 +323,7 @@ def ormqr(
         )
     same_dtype(name, input, tau, ("input", "tau"))
     same_dtype(name, input, other, ("input", "other"))
-    vectors = _vectors(input)
     if not left:
         return ormqr(input, tau, other.mH, True, not transpose).mH
-    factors = tau.conj() if transpose and tau.dtype.is_complex else tau
-    return reflect(vectors, factors, other, transpose)
+    factors = conjugated(tau) if transpose else tau
+    return ormqr_(input, factors, other, bool(transpose))

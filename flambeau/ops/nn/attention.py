@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from ...autograd.mode import mode
 from ...backends.attention import Allowed, SDPBackend
 from ...core.dtype import BY_NUMPY, DTYPES
 from ...core.tensor import Tensor
+from ...dispatch.decided import decided
 from ...dispatch.registry import NAMESPACES, public
 from ...dispatch.rule.rule_operation import operation
 from ..reduction.softmax import safe_softmax
@@ -21,6 +22,7 @@ _BOOL, _DOUBLE = DTYPES["bool"], DTYPES["float64"]
 
 
 @public("nn.functional.scaled_dot_product_attention")
+@decided
 def scaled_dot_product_attention(
     query: Tensor,
     key: Tensor,
@@ -30,7 +32,7 @@ def scaled_dot_product_attention(
     is_causal: bool = False,
     scale: float | None = None,
     enable_gqa: bool = False,
-) -> Tensor:
+) -> Any:
     """softmax(query key^T / sqrt(E)) value; 0 where a query sees no key.
 
     Args:
@@ -50,18 +52,38 @@ def scaled_dot_product_attention(
     Source: torch.nn.functional.scaled_dot_product_attention; Vaswani et al. (2017)
     """
     _check_attention(query, key, value, attn_mask)
-    if attn_mask is not None and query.dtype is _DOUBLE and attn_mask.dtype is not _BOOL:
-        attn_mask = attn_mask.to(_DOUBLE)
-    if enable_gqa:
-        key, value = (_spread_heads(x, query) for x in (key, value))
+    widens = attn_mask is not None and query.dtype is _DOUBLE and attn_mask.dtype is not _BOOL
     factor = 1 / math.sqrt(max(query._array.shape[-1], 1)) if scale is None else scale
-    if _in_one_pass(query, key, value, attn_mask, dropout_p, is_causal):
-        return attention_(query, key, value, attn_mask, float(factor), bool(is_causal))[0]
-    scores = (query * factor) @ key.mT
-    weights = _weights(scores, attn_mask, is_causal).to(query.dtype)  # a mask may be of float32
-    if dropout_p:
-        weights = _F["dropout"](weights, dropout_p)
-    return weights @ value
+    causal = bool(is_causal)
+
+    def run(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+        if widens:
+            mask = cast(Tensor, mask).to(_DOUBLE)  # type: ignore[attr-defined]
+        if enable_gqa:
+            key, value = (_spread_heads(x, query) for x in (key, value))
+        return attended(query, key, value, mask)
+
+    def attended(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+        if _in_one_pass(query, key, value, mask, dropout_p, causal):
+            return attention_(query, key, value, mask, float(factor), causal)[0]  # type: ignore[no-any-return]
+        scores = (query * factor) @ key.mT
+        weights = _weights(scores, mask, causal).to(query.dtype)  # a mask may be of float32
+        if dropout_p:
+            weights = _F["dropout"](weights, dropout_p)
+        return weights @ value
+
+    if widens or enable_gqa or dropout_p:
+        return run
+    able = _fits_one_pass(query, key, value, attn_mask)
+    if not (able and _is_faster(query, key, causal)):
+        return attended
+
+    def at_once(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+        if not (Allowed.usual and _wants_no_gradient(mask)):
+            return attended(query, key, value, mask)
+        return attention_(query, key, value, mask, float(factor), causal)[0]  # type: ignore[no-any-return]
+
+    return at_once
 
 
 SHORT, FEW_QUERIES = 64, 4
@@ -81,13 +103,9 @@ def _in_one_pass(
     Raises:
         RuntimeError: No way is allowed, or none that can.
     """
-    if Allowed.usual and not query._kind.dtype.is_reduced:
-        queries, keys = query._array.shape, key._array.shape
-        short = max(queries[-2], keys[-2]) <= SHORT and not causal
-        few = math.prod(queries[:-1]) * keys[-2] <= FEW
-        if (short or queries[-2] <= FEW_QUERIES) and not few:
-            return False
-    able = not dropout and _fits_one_pass(query, key, value, mask)
+    if Allowed.usual and not _is_faster(query, key, causal):
+        return False
+    able = not dropout and _wants_no_gradient(mask) and _fits_one_pass(query, key, value, mask)
     if Allowed.usual:
         return able
     flash, whole = (SDPBackend.FLASH_ATTENTION in Allowed.ways, SDPBackend.MATH in Allowed.ways)
@@ -107,13 +125,27 @@ def _in_one_pass(
     return False
 
 
+def _is_faster(query: Tensor, key: Tensor, causal: bool) -> bool:
+    """Is one pass faster than products and a softmax?"""
+    if query._kind.dtype.is_reduced:
+        return True
+    queries, keys = query._array.shape, key._array.shape
+    short = max(queries[-2], keys[-2]) <= SHORT and not causal
+    few = math.prod(queries[:-1]) * keys[-2] <= FEW
+    return few or not (short or queries[-2] <= FEW_QUERIES)
+
+
+def _wants_no_gradient(mask: Tensor | None) -> bool:
+    return mask is None or mask._node is None
+
+
 def _fits_one_pass(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> bool:
-    """May it be one operation? That gives no gradient to the mask, and broadcasts nothing else."""
+    """May it be one operation, as far as sizes and dtypes tell? That broadcasts nothing but the mask."""
     kind = query._kind
     q, k, v = query._array, key._array, value._array
     if not kind.dtype.is_floating_point or kind.dtype.itemsize < 2:
         return False
-    if mask is not None and (mask._node is not None or not _spans(mask, query, key)):
+    if mask is not None and not _spans(mask, query, key):
         return False
     lead = q.shape[:-2]
     return (

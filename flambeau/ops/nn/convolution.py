@@ -15,6 +15,7 @@ import numpy as np
 from ... import kernels
 from ...core.dtype import BY_NUMPY
 from ...core.tensor import Tensor
+from ...dispatch.decided import decided
 from ...dispatch.registry import is_overridden, override, public
 from ...dispatch.rule.rule_operation import operation
 from ..join.padding import constant_pad_
@@ -418,9 +419,10 @@ def _pairs(name: str, **options: Any) -> list[tuple[int, ...]]:
 
 
 @public("nn.functional.unfold")
+@decided
 def unfold(
     input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
-) -> Tensor:
+) -> Any:
     """The blocks that a window sees, as columns.
 
     Shape: (N, C, H, W) gives (N, C * window, places); the batch dimension may be missing.
@@ -447,11 +449,12 @@ def unfold(
             f"{places}, but its components must be at least one."
         )
     if input.ndim == 3:
-        return unfold_(input.unsqueeze(0), window).squeeze(0)
-    return unfold_(input, window)
+        return lambda x: unfold_(x.unsqueeze(0), window).squeeze(0)
+    return lambda x: unfold_(x, window)
 
 
 @public("nn.functional.fold")
+@decided
 def fold(
     input: Tensor,
     output_size: Any,
@@ -459,7 +462,7 @@ def fold(
     dilation: Any = 1,
     padding: Any = 0,
     stride: Any = 1,
-) -> Tensor:
+) -> Any:
     """Columns of blocks summed into an image: the transpose of `unfold`.
 
     Shape: (N, C * window, places) gives (N, C, H, W); the batch dimension may be missing.
@@ -493,8 +496,8 @@ def fold(
             f"input.size(2)={input.shape[-1]}."
         )
     if input.ndim == 2:
-        return fold_(input.unsqueeze(0), window, sizes).squeeze(0)
-    return fold_(input, window, sizes)
+        return lambda x: fold_(x.unsqueeze(0), window, sizes).squeeze(0)
+    return lambda x: fold_(x, window, sizes)
 
 
 @public("conv_tbc", "nn.functional.conv_tbc")

@@ -42,6 +42,14 @@ def masked_scale(g: Expression, mask: Expression, scale: float = 1.0) -> Express
     return g * mask * scale
 
 
+@pointwise(namespace="", method=False, inplace=False, numbers="", label="Add")
+def alpha_dropped(
+    x: Expression, mask: Expression, scale: float = 1.0, less: float = 0.0, shift: float = 0.0
+) -> Expression:
+    """What the mask leaves of x, scaled, and elsewhere a number."""
+    return x * (mask * scale) + ((mask - 1) * less + shift)
+
+
 def fused_dropout(input: Tensor, p: float) -> tuple[Tensor, Tensor] | None:
     """`dropout` by the device's own kernel, and what was left; None where it has none, for integers and for p = 1."""
     fits = p != 1 and input._kind.dtype.category == FLOAT and input._array.size
@@ -85,10 +93,10 @@ def _dropped(
             noise = (noise.astype(np.float32) / np.float32(1 - p)).astype(noise.dtype)
         return input.mul_(wrap(noise, kind)) if inplace else input * wrap(noise, kind)
     a = 1 / math.sqrt((_SATURATION**2 * p + 1) * (1 - p))
-    mask = wrap(noise, kind)
-    shift = (mask - 1) * (_SATURATION * a) + _SATURATION * a * p
-    scaled = input.mul_(mask * a) if inplace else input * (mask * a)
-    return scaled.add_(shift)
+    numbers = a, _SATURATION * a, _SATURATION * a * p
+    if inplace:
+        return alpha_dropped.operation.write((input, wrap(noise, kind)), (), numbers)  # type: ignore[no-any-return]
+    return alpha_dropped(input, wrap(noise, kind), *numbers)
 
 
 _FORMS = {

@@ -23,10 +23,7 @@ from . import bag
 
 
 def _picked(w: Any, index: Any) -> Any:
-    if index.ndim == 1:
-        return kernels.gather.indexed.take(w, Unsigned((index,)))
-    flat = kernels.gather.indexed.take(w, Unsigned((index.reshape(-1),)))
-    return flat.reshape(*index.shape, *w.shape[1:])
+    return kernels.gather.indexed.take(w, Unsigned((index,)))
 
 
 @operation(operands="w index", label="Embedding")

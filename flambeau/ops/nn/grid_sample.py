@@ -20,6 +20,7 @@ from ...core.device import CPU
 from ...core.dtype import BY_NUMPY
 from ...core.tensor import Tensor, wrap
 from ...core.twin import around
+from ...dispatch.decided import decided
 from ...dispatch.registry import NAMESPACES, public
 from ...dispatch.rule.rule_operation import operation
 from ..join.padding import pad
@@ -107,13 +108,14 @@ def _warn_align(name: str) -> None:
 
 
 @public("nn.functional.grid_sample")
+@decided
 def grid_sample(
     input: Tensor,
     grid: Tensor,
     mode: str = "bilinear",
     padding_mode: str = "zeros",
     align_corners: bool | None = None,
-) -> Tensor:
+) -> Any:
     """The input at the places of a grid.
 
     Args:
@@ -129,22 +131,28 @@ def grid_sample(
     Source: torch.nn.functional.grid_sample; Jaderberg et al. (2015)
     """
     _check_grid(input, grid, mode, padding_mode)
-    if align_corners is None:
-        _warn_align("grid_sample")
-        align_corners = False
-    by = composed
+    by, aligned = composed, bool(align_corners)
     if input._kind.device is CPU and 0 not in input._array.shape and kernels.enabled():
         by = sampled
-    return by(input, grid, mode, padding_mode, bool(align_corners))
+
+    def run(input: Tensor, grid: Tensor) -> Tensor:
+        if align_corners is None:
+            _warn_align("grid_sample")
+        return by(input, grid, mode, padding_mode, aligned)  # type: ignore[no-any-return]
+
+    return run
 
 
 @operation(operands="x grid", label="GridSampler")
 def sampled(x: Any, grid: Any, mode: str, padding_mode: str, aligned: bool) -> Any:
     """Images at the places of a grid; the half types are rounded once."""
     wide = BY_NUMPY[x.dtype].compute
-    own, at = (a.astype(wide, copy=False) for a in (x, grid))
-    made = kernels.nn.sampling.samples(own, at, mode, padding_mode, aligned)
-    return made.astype(x.dtype, copy=False)
+    if x.dtype == wide:
+        return kernels.nn.sampling.samples(x, grid, mode, padding_mode, aligned)
+    made = kernels.nn.sampling.samples(
+        x.astype(wide), grid.astype(wide), mode, padding_mode, aligned
+    )
+    return made.astype(x.dtype)
 
 
 @sampled.gradient

@@ -16,6 +16,7 @@ import numpy as np
 from ..._caller import warn
 from ...core.tensor import Tensor
 from ...core.twin import host
+from ...dispatch.decided import decided
 from ...dispatch.registry import NAMESPACES, public
 from .taps import Taps, chosen, resampled, stretches
 
@@ -106,6 +107,7 @@ def _taps(
 
 
 @public("nn.functional.interpolate")
+@decided
 def interpolate(
     input: Tensor,
     size: Any = None,
@@ -114,7 +116,7 @@ def interpolate(
     align_corners: bool | None = None,
     recompute_scale_factor: bool | None = None,
     antialias: bool = False,
-) -> Tensor:
+) -> Any:
     """Resize the last dimensions.
 
     Args:
@@ -136,11 +138,17 @@ def interpolate(
     check_mode(input, mode, align_corners, antialias)
     sizes, scales = targets(input, size, scale_factor, recompute_scale_factor)
     if input.dtype.name == "uint8" and not mode.startswith("nearest"):
-        result = interpolate(input.float(), sizes, None, mode, align_corners, None, antialias)
-        return result.round().clamp(0, 255).to(input.dtype)
+
+        def rounded(x: Any) -> Tensor:
+            made = interpolate(x.float(), sizes, None, mode, align_corners, None, antialias)
+            return made.round().clamp(0, 255).to(x.dtype)  # type: ignore[no-any-return]
+
+        return rounded
     if mode == "area":
-        return NAMESPACES["nn.functional"][f"adaptive_avg_pool{n}d"](input, sizes)
-    return resized(input, sizes, scales, mode, bool(align_corners), bool(antialias))
+        pool = NAMESPACES["nn.functional"][f"adaptive_avg_pool{n}d"]
+        return lambda x: pool(x, sizes)
+    by, maps = _maps(input, sizes, scales, mode, bool(align_corners), bool(antialias))
+    return lambda x: by(x, maps)
 
 
 def resized(
@@ -156,9 +164,18 @@ def resized(
     Args:
         scales: The factors that positions are computed with; None: the sizes' ratio.
     """
+    by, maps = _maps(input, sizes, scales, mode, align_corners, antialias)
+    return by(input, maps)  # type: ignore[no-any-return]
+
+
+def _maps(
+    input: Tensor, sizes: Sequence[int], scales: Sequence[float | None], mode: str,
+    align_corners: bool, antialias: bool,
+) -> tuple[Any, tuple[Taps, ...]]:  # fmt: skip
+    """The operation that resizes, and what it takes each dimension from."""
     own = tuple(input.shape[2:])
     maps = tuple(_taps(mode, *each, align_corners, antialias) for each in zip(own, sizes, scales))
-    return (chosen if mode.startswith("nearest") else resampled)(input, maps)
+    return (chosen if mode.startswith("nearest") else resampled), maps
 
 
 def check_mode(input: Tensor, mode: str, align_corners: bool | None, antialias: bool) -> None:

@@ -139,20 +139,27 @@ _forward_map = kernels.Native("nn.rnn", "forward", _none)
 _backward_map = kernels.Native("nn.rnn", "backward", _none)
 
 
-def _forward(mode: str, *arrays: Any) -> tuple:
-    found = _forward_map(_cell(mode, arrays[0].dtype), *arrays)
-    return _walk(mode, *arrays) if found is NotImplemented else found
+def _forward(mode: str, backwards: bool, x: Any, *rest: Any) -> tuple:
+    found = _forward_map(_cell(mode, x.dtype), backwards, x, *rest)
+    if found is not NotImplemented:
+        return found  # type: ignore[no-any-return]
+    made = _walk(mode, x[::-1] if backwards else x, *rest)
+    return tuple([v[::-1].copy() for v in made]) if backwards else made
 
 
 @operation(operands="x w b h c", outputs="y last gates apart cells", differentiable=(0, 1))
-def recurrence(x: Any, w: Any, b: Any, h: Any, c: Any, mode: str) -> tuple:
+def recurrence(x: Any, w: Any, b: Any, h: Any, c: Any, mode: str, backwards: bool = False) -> tuple:
     """All states and the last cell; and what the gradient wants: gates, those of the input if apart, cells.
 
     x: (time, batch, gates * hidden), the inputs times weight_ih plus bias_ih. w, b: weight_hh and bias_hh. h, c: the
-        first state (batch, hidden) and cell.
+        first state (batch, hidden) and cell. With `backwards` the sequence is walked from its end, which has that state
+        behind it, and what is given back lies in the order of the sequence all the same.
     """
-    states, cells, gates = _forward(mode, x, w, b, h, c)
-    return states[1:], cells[-1:], gates, x if mode == "GRU" else x[:0], cells
+    states, cells, gates = _forward(mode, backwards, x, w, b, h, c)
+    apart = x if mode == "GRU" else x[:0]
+    if backwards:
+        return states[:-1], cells[:1], gates, apart, cells
+    return states[1:], cells[-1:], gates, apart, cells
 
 
 @recurrence.gradient
@@ -169,20 +176,23 @@ def _(
     apart: Tensor,
     cells: Tensor,
     mode: str,
+    backwards: bool,
     needs: tuple[bool, ...],
 ) -> list[Tensor | None]:
     operands = x, w, b, h, c
     if any(v is not None and v._node is not None for v in (g_y, g_last, *operands)):
-        return _recorded_gradient(unrolled, g_y, g_last, operands, mode, needs)
+        return _recorded_gradient(unrolled, g_y, g_last, operands, (mode, backwards), needs)
     time, batch, width = y._array.shape
     given = None if g_y is None else g_y._array
     last = None if g_last is None or mode != "LSTM" else g_last._array[0]
-    states = np.concatenate([h._array[None], y._array])
+    start = h._array[None]
+    states = np.concatenate([y._array, start] if backwards else [start, y._array])
     slopes, others, *first = _backward(
-        mode, given, last, gates._array, apart._array, states, cells._array, w._array
+        mode, backwards, given, last, gates._array, apart._array, states, cells._array, w._array
     )
     rows = wrap(slopes.reshape(time * batch, -1), x._kind)
-    before = wrap(states[:-1].reshape(time * batch, width), x._kind)
+    passed = states[1:] if backwards else states[:-1]
+    before = wrap(passed.reshape(time * batch, width), x._kind)
     parts = [
         slopes if others is None else others,
         mm_(rows.mT, before)._array if needs[1] else None,
@@ -205,22 +215,34 @@ def _(
     h: Tensor,
     c: Tensor | None,
     mode: str,
+    backwards: bool,
 ) -> list[Tensor | None]:
-    made = _tangents(unrolled, (x, w, b, h, c), (t_x, t_w, t_b, t_h, t_c), mode)
+    made = _tangents(unrolled, (x, w, b, h, c), (t_x, t_w, t_b, t_h, t_c), mode, backwards)
     return [*made, None, None, None]
 
 
-def _tangents(steps: Callable, operands: tuple, tangents: tuple, mode: str) -> Any:
+def _tangents(steps: Callable, operands: tuple, tangents: tuple, *told: Any) -> Any:
     """The tangents of the states and of the cell that steps give."""
     from ...autograd.forward import through  # loaded: it asks for the tangents
 
-    return through(lambda *values: steps(*values, mode), operands, tangents)
+    return through(lambda *values: steps(*values, *told), operands, tangents)
 
 
-def _backward(mode: str, given: Any, last: Any, gates: Any, *rest: Any) -> Any:
+def _backward(
+    mode: str, backwards: bool, given: Any, last: Any, gates: Any, x: Any, states: Any, cells: Any,
+    w: Any,
+) -> Any:  # fmt: skip
     """The slopes of the state's gates and of the input's (None: the same), of h and of c."""
-    found = _backward_map(_cell(mode, gates.dtype), given, last, gates, *rest)
-    return _walk_back(mode, given, last, gates, *rest) if found is NotImplemented else found
+    facts = given, last, gates, x, states, cells, w
+    found = _backward_map(_cell(mode, gates.dtype), backwards, *facts)
+    if found is not NotImplemented:
+        return found
+    if not backwards:
+        return _walk_back(mode, *facts)
+    given = None if given is None else given[::-1]
+    gates, x, states, cells = (v[::-1] for v in (gates, x, states, cells))
+    slopes, others, *first = _walk_back(mode, given, last, gates, x, states, cells, w)
+    return slopes[::-1].copy(), None if others is None else others[::-1].copy(), *first
 
 
 def _walk_back(
@@ -262,7 +284,7 @@ def _recorded_gradient(
     g_y: Tensor | None,
     g_last: Tensor | None,
     operands: tuple,
-    mode: str,
+    told: tuple,
     needs: Sequence[bool],
 ) -> list[Tensor | None]:
     """The gradient as a recorded computation: that of the steps one by one.
@@ -271,7 +293,7 @@ def _recorded_gradient(
     none gets what reaches it by way of the other.
     """
     operands = tuple([None if v is None else v.view(v.shape) for v in operands])
-    made = steps(*operands, mode)
+    made = steps(*operands, *told)
     pairs = [(v, g) for v, g in zip(made, (g_y, g_last)) if g is not None and v is not None]
     wanted = [v for v, on in zip(operands, needs) if on]
     found = iter(
@@ -286,25 +308,30 @@ def _recorded_gradient(
     return [next(found) if on else None for on in needs]
 
 
-def unrolled(x: Any, w: Any, b: Any, h: Any, c: Any, mode: str) -> tuple[Any, Any]:
+def unrolled(
+    x: Any, w: Any, b: Any, h: Any, c: Any, mode: str, backwards: bool = False
+) -> tuple[Any, Any]:
     """`recurrence` as operations of each step."""
-    states, cell = [], c
-    for step in x.unbind(0):
+    states, cell, steps = [], c, x.unbind(0)
+    for step in reversed(steps) if backwards else steps:
         h, cell = advance(step, w, b, h, cell, mode)
         states.append(h)
-    return stack(states), None if cell is None else cell.unsqueeze(0)
+    made = stack(states[::-1] if backwards else states)
+    return made, None if cell is None else cell.unsqueeze(0)
 
 
 def advance(x: Any, w: Any, b: Any, h: Any, c: Any, mode: str) -> tuple[Any, Any]:
     """One step: the next state, and the next cell (None but for an LSTM)."""
     own = linear(h, w, b)
     if mode == "GRU":
-        return _step(x, own, h, mode)[0], None
-    return _step(x, own, c, mode) if mode == "LSTM" else (CELLS[mode](x + own), None)
+        return all_gates(x, own, h, mode)[0], None
+    return all_gates(x, own, c, mode) if mode == "LSTM" else (CELLS[mode](x + own), None)
 
 
-def _step(x: Any, own: Any, state: Any, mode: str) -> tuple[Any, Any]:
-    """What an LSTM or a GRU makes of all gates: one operation where nothing has to be broadcast or converted."""
+def all_gates(x: Any, own: Any, state: Any, mode: str) -> tuple[Any, Any]:
+    """What an LSTM or a GRU makes of all gates: one operation where nothing has to be broadcast."""
+    if x.dtype is not state.dtype or own.dtype is not state.dtype:  # `autocast` has multiplied
+        x, own = x.to(state.dtype), own.to(state.dtype)
     if serves(x, own, state) and _fit(x.shape, own.shape, state.shape, GATES[mode]):
         return gated(x, own, state, mode)[:2]
     return gate_by_gate(x, own, state, mode)
@@ -358,7 +385,7 @@ def _(
 ) -> list[Tensor | None]:
     operands = x, own, state
     if any(v is not None and v._node is not None for v in (g_y, g_last, *operands)):
-        return _recorded_gradient(gate_by_gate, g_y, g_last, operands, mode, needs)
+        return _recorded_gradient(gate_by_gate, g_y, g_last, operands, (mode,), needs)
     count, lasting = GATES[mode], mode == "LSTM"
     before, shown = state._array, [y._array, last._array] if lasting else [y._array]
     coming = [

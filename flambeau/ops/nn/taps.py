@@ -93,16 +93,20 @@ _choose = kernels.Native("nn.resample", "chosen", _chosen)
 def _in_turn(sizes: Sequence[int], maps: Sequence[Taps]) -> list[int]:
     """The order of dimensions that leaves least to do: first those that shrink; those that grow at the end,
     the last one, in which neighbours are no vectors, before the others."""
+    if len(maps) == 1:
+        return [0]
     shrink = [i for i, taps in enumerate(maps) if taps.count <= sizes[i]]
     return shrink + [i for i in reversed(range(len(maps))) if i not in shrink]
 
 
 def mapped(x: Any, maps: tuple[Taps, ...]) -> Any:
     """The maps of the last dimensions of an array, one after the other; the half types are rounded once."""
-    first, y = x.ndim - len(maps), x.astype(BY_NUMPY[x.dtype].compute, copy=False)
+    first, y, wide = x.ndim - len(maps), x, BY_NUMPY[x.dtype].compute
+    if wide != x.dtype:
+        y = x.astype(wide)
     for i in _in_turn(x.shape[first:], maps):
         y = _mix(y, first + i, maps[i])
-    return np.ascontiguousarray(y, x.dtype)
+    return kernels.array.copy.in_order(y if y.dtype is x.dtype else y.astype(x.dtype))
 
 
 resampled = operation(mapped, label="Upsample")

@@ -13,6 +13,7 @@ from ...core.kind import kind_of
 from ...core.number import number_for
 from ...core.promotion import promote_types
 from ...core.tensor import Tensor, wrap
+from ...dispatch.decided import decided
 from ...dispatch.registry import public
 from ...dispatch.rule.view_operation import sizes_of
 from ...dispatch.write import write_out
@@ -49,7 +50,9 @@ def _ordered(array: Any) -> bool:
     """Is there no nan, which is neither less nor more than a number?"""
     if array.__class__ is not np.ndarray:
         return True
-    return array.dtype.kind not in "fc" or not np.isnan(array).any()
+    if array.dtype.kind not in "fc":
+        return True
+    return bool(array == array) if array.size == 1 else not np.isnan(array).any()
 
 
 def _bisected(edges: Any, values: Any, side: str) -> Any:
@@ -82,25 +85,29 @@ _search = kernels.Native("array.bins", "searched", _searched)
 
 def _found(edges: Any, values: Any, side: Any, small: bool, device: Any) -> Tensor:
     """The places of values among edges."""
-    if not kind_of(int64, device).has_elements:
-        places = kind_of(int64, device).xp.empty(values.shape, np.int64)
+    kind = kind_of(int64, device)
+    if not kind.has_elements:
+        places = kind.xp.empty(values.shape, np.int64)
     else:
         by = _search if _ordered(edges[..., -1:]) else _searched
         places = by(edges, values, side == "right")
-    dtype = int32 if small else int64
-    kind = kind_of(dtype, device)
-    return wrap(kind.xp.asarray(places, dtype.numpy), kind)
+    if small:
+        return wrap(kind.xp.asarray(places, int32.numpy), kind.with_dtype(int32))
+    return wrap(places, kind)
 
 
-def _two(edges: Tensor, values: Tensor) -> tuple[Any, Any]:
-    """Both arrays in one dtype."""
-    if edges.dtype is not values.dtype:
+def _two(edges: Tensor, values: Any) -> tuple[Any, Any]:
+    """Both arrays in one dtype; the values may be a number."""
+    if not isinstance(values, Tensor):
+        values = number_for(values, edges._kind)
+    if edges._kind.dtype is not values._kind.dtype:
         common = promote_types(edges.dtype, values.dtype)
         edges, values = edges.to(common), values.to(common)
     return sortable(edges._array), sortable(values._array)
 
 
 @public()
+@decided("sorted_sequence input sorter out")
 def searchsorted(
     sorted_sequence: Tensor,
     input: Any,
@@ -110,7 +117,7 @@ def searchsorted(
     side: str | None = None,
     sorter: Tensor | None = None,
     out: Tensor | None = None,
-) -> Tensor:
+) -> Any:
     """Where values would be put into a sorted last dimension to keep it sorted.
 
     Args:
@@ -151,14 +158,19 @@ def searchsorted(
             "boundaries tensor and input value tensor must match, but we got boundaries tensor "
             f"{list(own)} and input value tensor {list(given)}"
         )
-    edges, wanted = _two(sorted_sequence, values)
-    if sorter is not None:
-        edges = _sorter(edges, sorter)
-    result = _found(edges, wanted, lies, out_int32, sorted_sequence.device)
-    return result if out is None else write_out(out, result, "searchsorted")
+
+    def run(sorted_sequence: Tensor, input: Any, sorter: Any, out: Tensor | None) -> Tensor:
+        edges, wanted = _two(sorted_sequence, input)
+        if sorter is not None:
+            edges = _sorter(edges, sorter)
+        result = _found(edges, wanted, lies, out_int32, sorted_sequence._kind.device)
+        return result if out is None else write_out(out, result, "searchsorted")
+
+    return run
 
 
 @public()
+@decided("input boundaries out")
 def bucketize(
     input: Any,
     boundaries: Tensor,
@@ -166,7 +178,7 @@ def bucketize(
     out_int32: bool = False,
     right: bool = False,
     out: Tensor | None = None,
-) -> Tensor:
+) -> Any:
     """Between which boundaries values lie.
 
     Args:
@@ -190,10 +202,14 @@ def bucketize(
         raise RuntimeError(
             f"boundaries tensor must be 1 dimension, but got dim({boundaries._array.ndim})"
         )
-    values = input if isinstance(input, Tensor) else number_for(input, boundaries._kind)
-    edges, wanted = _two(boundaries, values)
-    result = _found(edges, wanted, "right" if right else "left", out_int32, boundaries.device)
-    return result if out is None else write_out(out, result, "bucketize")
+    lies = "right" if right else "left"
+
+    def run(input: Any, boundaries: Tensor, out: Tensor | None) -> Tensor:
+        edges, wanted = _two(boundaries, input)
+        result = _found(edges, wanted, lies, out_int32, boundaries._kind.device)
+        return result if out is None else write_out(out, result, "bucketize")
+
+    return run
 
 
 @public(method=True)

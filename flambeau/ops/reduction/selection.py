@@ -28,15 +28,26 @@ def _(g: Tensor, index: Tensor, dim: int, shape_x: tuple[int, ...]) -> tuple:
 
 @operation(operands="g index", label="Scatter")
 def put_along(g: Any, index: Any, dim: int, shape: tuple[int, ...]) -> Any:
-    """Zeros with `g` at the indices along a dimension."""
-    whole = kernels.array.zeros.zeros(shape, g.dtype)
-    kernels.gather.indexed.put_at(whole, along(index, dim), g)
-    return whole
+    """Zeros with `g` at the indices along a dimension, which both may lack."""
+    if index.ndim < len(shape):
+        kept = (*shape[:dim], 1, *shape[dim + 1 :])
+        g, index = g.reshape(kept), index.reshape(kept)
+    return put_back(g, dim, shape[dim], index)
 
 
 @put_along.gradient
 def _(g: Tensor, index: Tensor, dim: int) -> tuple:
-    return take_along(g, index, dim), None
+    return _taken(g, index, dim)
+
+
+def _put(g: Any, dim: int, count: int, index: Any) -> Any:
+    whole = kernels.array.zeros.zeros((*g.shape[:dim], count, *g.shape[dim + 1 :]), g.dtype)
+    kernels.gather.indexed.put_at(whole, along(index, dim), g)
+    return whole
+
+
+put_back = kernels.Native("array.few", "put_back", _put)
+"""Zeros, so many along a dimension, with elements at their places there."""
 
 
 def selection(label: str) -> Callable[[Callable], Operation]:
@@ -55,8 +66,6 @@ def selection(label: str) -> Callable[[Callable], Operation]:
 
 
 def _put_back(g_values: Tensor, index: Tensor, dim: int, shape_x: tuple[int, ...]) -> Tensor:
-    if index._array.ndim < len(shape_x):
-        g_values, index = g_values.unsqueeze(dim), index.unsqueeze(dim)  # type: ignore[attr-defined]
     return put_along(g_values, index, dim, shape_x)  # type: ignore[no-any-return]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.dtype import BOOL, COMPLEX, bool_, int64
+from ...core.dtype import BOOL, COMPLEX, int64
 from ...core.kind import kind_of
 from ...core.result import named_result
 from ...core.tensor import Tensor, wrap, wrap_dim
@@ -69,8 +69,9 @@ def _finished(made: Any, input: Tensor, parts: tuple, out: Any, name: str) -> An
     """The named result; that of a tensor without dimensions has none either."""
     if not input._array.ndim:
         parts = tuple(part.reshape(()) for part in parts)
-    result = made.of(parts)
-    return result if out is None else write_results(out, result, name)
+    if out is None:
+        return made.of(parts)
+    return write_results(out, made.of(parts), name)
 
 
 def _no_complex(name: str, input: Tensor) -> None:
@@ -172,13 +173,14 @@ def topk(
         tensor([3., 2.])
     """
     x, at = located(input, dim)
-    k = operator.index(k)
-    if not 0 <= k <= x._array.shape[at]:
+    k, shape, category = operator.index(k), x._array.shape, input._kind.dtype.category
+    if not 0 <= k <= shape[at]:
         raise RuntimeError(
-            f"selected index k out of range: k is {k}, the dimension has {x._array.shape[at]}"
+            f"selected index k out of range: k is {k}, the dimension has {shape[at]}"
         )
-    _no_complex("topk", input)
-    if input._kind.dtype is bool_:
+    if category == COMPLEX:
+        _no_complex("topk", input)
+    elif category == BOOL:
         raise RuntimeError("topk does not support bool dtypes on CPU")
     if not input._array.ndim:
         index = wrap(np.zeros((), np.int64), kind_of(int64, input.device))

@@ -172,6 +172,8 @@ def in_dtype(x: Tensor, target: _dtype) -> Tensor:
     """The values in another dtype: straight through the kernel where nothing is recorded."""
     if x._node is None or not mode.recording:
         array = _by_kernel(x._array, target.numpy, None)
+        if array is None and target.is_complex and x._array.size <= _FEW and x._array.flags.forc:
+            array = x._array.astype(target.numpy)
         if array is not None:
             return handle.make(array, x._kind.with_dtype(target), None, [0], None)
     return to_copy(x, target.numpy)
@@ -403,6 +405,10 @@ def result_type(tensor: Any, other: Any) -> dtype:
         >>> torch.result_type(torch.ones(2, dtype=torch.int32), 1.5)
         torch.float32
     """
+    if tensor.__class__ is Tensor and other.__class__ is Tensor:
+        first, second = tensor._kind.dtype, other._kind.dtype
+        if first is second:
+            return first
     both = (tensor, other)
     return result_dtype(
         [x.dtype for x in both if isinstance(x, Tensor) and x.ndim],

@@ -12,7 +12,7 @@ from ...core.device import CPU, resolve
 from ...core.dtype import BY_NUMPY, DTYPES, dtype, uint8
 from ...core.dtype import from_numpy as numpy_dtype
 from ...core.kind import kind_of
-from ...core.memory import foreign
+from ...core.memory import expose, foreign
 from ...core.tensor import Tensor, wrap
 from ...dispatch.registry import public
 
@@ -103,7 +103,7 @@ def capsule_of(x: Tensor, stream: Any, max_version: Any, dl_device: Any, copy: b
                 f"cannot move tensor from {x.device} to {dl_device} without copying: copy=False"
             )
         x, copy = x.to(_device(dl_device)), None  # type: ignore[attr-defined]
-    array, own = x._array, x._kind.dtype
+    array, own = expose(x._array), x._kind.dtype
     if own.is_extension and own.dlpack is None:
         raise BufferError(f"{own.legacy} type is not supported by dlpack")
     if copy:

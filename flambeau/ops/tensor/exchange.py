@@ -8,7 +8,7 @@ import numpy as np
 
 from ...autograd.mode import mode
 from ...core.device import CPU
-from ...core.memory import address
+from ...core.memory import address, expose
 from ...core.tensor import Tensor, wrap_numpy
 from ...dispatch.registry import method
 
@@ -49,7 +49,7 @@ def numpy(self: Tensor, *, force: bool = False) -> Any:
         raise TypeError(
             f"Got unsupported ScalarType {kind.dtype.legacy}: NumPy has no such type; convert with .float() first"
         )
-    return self._array.view()
+    return expose(self._array).view()
 
 
 @method()
@@ -93,7 +93,7 @@ def _cuda_array_interface(self: Tensor) -> dict[str, Any]:
             "Can't get __cuda_array_interface__ on Variable that requires grad. If gradients aren't "
             "required, use var.detach() to get Variable that doesn't require grad."
         )
-    array = self._array
+    array = expose(self._array)
     return {
         "typestr": kind.numpy.str,
         "shape": array.shape,

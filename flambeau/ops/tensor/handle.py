@@ -10,7 +10,7 @@ from ...core import layout
 from ...core.device import backends
 from ...core.dtype import dtype as DType
 from ...core.dtype import legacy_name, parse_legacy_name
-from ...core.memory import at, owner
+from ...core.memory import at, expose, owner
 from ...core.tensor import Tensor, become, class_name, register, wrap
 from ...dispatch.registry import method, public
 from ..view.shape import alias_
@@ -75,7 +75,7 @@ def _bare_root(x: Tensor) -> Tensor | None:
 
 def _get_data(self: Tensor) -> Tensor:
     """The same memory without history; assigning takes another tensor's memory."""
-    result = wrap(self._array, self._kind)
+    result = wrap(expose(self._array), self._kind)
     result._base = _bare_root(self)
     _register(result)
     return result
@@ -463,6 +463,8 @@ def as_type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
         >>> torch.ones(2).type(torch.int64)
         tensor([1, 1])
     """
+    if dtype.__class__ is DType:
+        return self.to(dtype)  # type: ignore[attr-defined]
     if dtype is None:
         return legacy_name(self._kind.dtype, self._kind.device.type)
     place = None

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from ...core import tensor as handle
 from ...core.dtype import BY_NUMPY
 from ...core.tensor import Tensor, element_strides
 from ...dispatch.registry import public
+from ...dispatch.remembered import Finding, remembers
 from ...dispatch.rule.view_operation import strided_view, view_operation
 from .slice import select_
 
@@ -42,6 +45,7 @@ def _(g: Tensor) -> Tensor:
 
 
 @public()
+@remembers("input")
 def view_as_real(input: Tensor) -> Tensor:
     """Real and imaginary parts as a last dimension of size 2.
 
@@ -74,6 +78,10 @@ def view_as_complex(input: Tensor) -> Tensor:
         >>> torch.view_as_complex(torch.tensor([[1., 2.]]))
         tensor([1.+2.j])
     """
+    if input.storage_offset() % 2 == 0:
+        case = _PAIRS.find(_PAIRS.token, input)
+        if case is not None:
+            return case(input)  # type: ignore[no-any-return]
     if not input.dtype.is_floating_point or input.dtype.is_extension:
         raise RuntimeError(
             "view_as_complex is only supported for half, float and double tensors, but got a tensor "
@@ -90,10 +98,19 @@ def view_as_complex(input: Tensor) -> Tensor:
         raise RuntimeError("Tensor must have a stride divisible by 2 for all but last dimension")
     if input.storage_offset() % 2:
         raise RuntimeError("Tensor must have a storage_offset divisible by 2")
-    return view_as_complex_(input)
+    result = view_as_complex_(input)
+    array = result._array
+    if array.__class__ is np.ndarray and array.size and handle.views is not None:
+        facts = array.shape, array.strides, 0, view_as_complex_, result._kind, array.dtype
+        _PAIRS.learn(partial(handle.views.view, *facts), input)
+    return result
+
+
+_PAIRS = Finding()
 
 
 def _part(name: str, index: int, label: str) -> None:
+    @remembers("input")
     def get(input: Tensor) -> Tensor:
         if input._kind.dtype.is_complex:
             return select_(view_as_real(input), input._array.ndim, index)

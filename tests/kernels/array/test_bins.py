@@ -77,10 +77,11 @@ def test_edges_that_the_dtype_cannot_tell_apart() -> None:
 
 def test_counting() -> None:
     rng = np.random.default_rng(3)
-    for size, count in ((1, 1), (5, 9), (1000, 30000), (200_000, 7)):
+    for size, count in ((65, 1), (70, 9), (1000, 30000), (200_000, 7)):
         index, weights = rng.integers(0, count, size), rng.random(size)
         assert np.array_equal(bins.counted(index, count), np.bincount(index, minlength=count))
         found = bins.counted(index, count, weights)
         assert np.allclose(found, np.bincount(index, weights, count), rtol=1e-12, atol=0)
     with pytest.raises(IndexError):
-        bins.counted(np.array([0, 5]), 5)
+        bins.counted(np.append(np.zeros(100, np.int64), 5), 5)
+    assert bins.counted(np.zeros(bins.FEW_NUMBERS, np.int64), 5) is NotImplemented

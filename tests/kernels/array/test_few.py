@@ -112,3 +112,35 @@ def test_what_it_is_not_made_for():
     assert few.place(apart, 0, True, True) is NotImplemented
     with pytest.raises(TypeError):
         few.place(np.zeros(3), True)
+
+
+@pytest.mark.parametrize("adds", [False, True])
+def test_elements_at_their_places(adds):
+    random = np.random.default_rng(1)
+    for x, dim in cases([d for d in DTYPES if not (adds and d in ("float16", "bool"))]):
+        for count in (1, 3, 2 * x.shape[dim]):
+            places = random.integers(0, count, x.shape)
+            if not adds:  # where several meet, NumPy does not say which one is last
+                count = x.shape[dim] + 1
+                places = np.indices(x.shape)[dim] + random.integers(0, 2)
+            expected = np.zeros((*x.shape[:dim], count, *x.shape[dim + 1 :]), x.dtype)
+            at = list(np.indices(x.shape))
+            at[dim] = places
+            (np.add.at if adds else np.ndarray.__setitem__)(expected, tuple(at), x)
+            made = (few.add_back if adds else few.put_back)(x, dim, count, places)
+            if expected.size > few.MOST:
+                assert made is NotImplemented
+                continue
+            equal(made, expected)
+
+
+def test_places_that_are_not_there():
+    x = np.ones((2, 3), np.float32)
+    for bad in (-1, 4):
+        places = np.zeros((2, 3), np.int64)
+        places[1, 2] = bad
+        assert few.put_back(x, 1, 4, places) is NotImplemented
+    places = np.zeros((2, 3), np.int64)
+    for wrong in (places[:, :2], places.astype(np.int32), places.T, places[0], [[0, 0, 0]]):
+        assert few.put_back(x, 1, 4, wrong) is NotImplemented
+    assert few.put_back(x, 1, -1, places) is NotImplemented

@@ -6,6 +6,7 @@ import mpmath
 import numpy as np
 import pytest
 
+import flambeau as torch
 from flambeau import kernels
 from tests.kernels.accuracy import native, ulps
 
@@ -113,3 +114,44 @@ def test_the_measure_sees_an_error_of_two_units() -> None:
     good = native("exp", np.float32)(x)
     bad = np.nextafter(np.nextafter(good, np.float32(np.inf)), np.float32(np.inf))
     assert worst(bad, "exp", x) > LIMITS["exp"][0]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_logarithms_at_the_edges_of_segments(dtype):
+    """Near each edge, near 1, and beside numbers that are not normal, in vectors of every length."""
+    edges = np.array([0.69921875 + i / 32 for i in range(10)] + [1 + i / 64 for i in range(30)])
+    near = np.concatenate([np.nextafter(edges.astype(dtype), d).astype(dtype) for d in (0, 2)])
+    x = np.concatenate([near, edges.astype(dtype), near * dtype(2.0**-100), 1 / near])
+    for ours, theirs in ((torch.log, np.log), (torch.log2, np.log2), (torch.log10, np.log10)):
+        want = theirs(x.astype(np.longdouble)).astype(dtype)
+        given = ours(torch.from_numpy(x)).numpy()
+        assert (np.abs(given - want) <= np.spacing(np.abs(want))).all()
+        ends = np.array(
+            [0.0, -0.0, np.inf, -1.0, np.nan, np.finfo(dtype).smallest_subnormal], dtype
+        )
+        for n in (1, 5, 8, 17, 64):
+            y = np.resize(np.concatenate([x[:3], ends]), n)
+            with np.errstate(all="ignore"):
+                want = theirs(y.astype(np.float64)).astype(dtype)
+            np.testing.assert_allclose(ours(torch.from_numpy(y)).numpy(), want, rtol=4e-7)
+
+
+def test_error_function_of_float64():
+    x = np.linspace(-7, 7, 40_001)
+    want = np.array([math.erf(v) for v in x])
+    given = torch.erf(torch.from_numpy(x)).numpy()
+    assert (np.abs(given - want) <= 2 * np.spacing(np.abs(want))).all()
+    assert (np.abs(given) <= 1).all()
+    ends = torch.erf(torch.tensor([0.0, -0.0, math.inf, -math.inf, math.nan], dtype=torch.float64))
+    np.testing.assert_array_equal(ends.numpy(), [0.0, -0.0, 1.0, -1.0, math.nan])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_inverse_of_the_error_function_near_and_far(dtype):
+    x = torch.linspace(-0.9999, 0.9999, 5001, dtype=torch.float64).to(dtype)
+    back = torch.erf(torch.erfinv(x).double())
+    torch.testing.assert_close(
+        back, x.double(), rtol=2e-7 if dtype is torch.float32 else 1e-14, atol=0
+    )
+    ends = torch.erfinv(torch.tensor([1.0, -1.0, 1.5, math.nan, 0.0], dtype=dtype))
+    np.testing.assert_array_equal(ends.numpy(), [math.inf, -math.inf, math.nan, math.nan, 0.0])

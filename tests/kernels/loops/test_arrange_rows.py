@@ -105,3 +105,23 @@ def test_bits_do_not_depend_on_threads() -> None:
     finally:
         torch.set_num_threads(threads)
     assert all(torch.equal(a, b) for a, b in zip(*found))
+
+
+@pytest.mark.parametrize("layout", ["in order", "transposed", "rotated", "inner", "expanded"])
+def test_norms_with_a_weight_of_every_layout(layout: str) -> None:
+    """Values and gradients of a norm whose weight has fewer dimensions, against NumPy, and results in order."""
+    x = LAYOUTS[layout](tensor((4, 5, 7)).double()).requires_grad_()
+    weight = torch.arange(1.0, x.shape[-1] + 1).double().requires_grad_()
+    g = LAYOUTS[layout](tensor((4, 5, 7)).double() + 1)
+    y = torch.nn.functional.layer_norm(x, weight.shape, weight)
+    gx, gw = torch.autograd.grad(y, (x, weight), g)
+    a, w, slope = x.detach().numpy(), weight.detach().numpy(), g.numpy()
+    apart = a - a.mean(-1, keepdims=True)
+    scale = 1 / np.sqrt(np.square(apart).mean(-1, keepdims=True) + 1e-5)
+    unit = apart * scale
+    np.testing.assert_allclose(y.detach().numpy(), unit * w, rtol=1e-10, atol=1e-12)
+    assert y.is_contiguous()
+    s = slope * w
+    found = scale * (s - s.mean(-1, keepdims=True) - unit * (s * unit).mean(-1, keepdims=True))
+    np.testing.assert_allclose(gx.numpy(), found, rtol=1e-9, atol=1e-11)
+    np.testing.assert_allclose(gw.numpy(), (slope * unit).sum((0, 1)), rtol=1e-9, atol=1e-11)

@@ -96,3 +96,13 @@ def test_gradients_are_near_those_of_float64(dtype):
     for x, y in zip(given, wide):
         scale = y.grad.abs().max().item()
         assert (x.grad.double() - y.grad).abs().max() <= 4 * torch.finfo(dtype).eps * scale
+
+
+@pytest.mark.parametrize("dtype", HALVES)
+@pytest.mark.parametrize("steps", [0.02, 0.09, 3.0])
+def test_maxima_that_rise_from_block_to_block(dtype, steps):
+    """By less and by more than what a row's reference is held for."""
+    q, v = torch.ones(70, 1).to(dtype), torch.randn(600, 40).to(dtype)
+    k = (torch.arange(600) * steps).reshape(600, 1).to(dtype)
+    for keys in (k, k.flip(0)):
+        assert_rounded_once(attention(q, keys, v, scale=1.0), q, keys, v, scale=1.0)

@@ -41,6 +41,9 @@ class Case:
     def __init__(self, mode, seed, dtype):
         self.rng = rng = np.random.default_rng(seed)
         self.mode, self.dtype = mode, dtype
+        self.backwards = bool(
+            seed % 2
+        )  # is the sequence given turned round, to be walked from its end?
         self.time, self.batch, self.width = (
             int(rng.choice(sizes)) for sizes in ((1, 2, 5), (1, 3, 8, 17, 70), (1, 3, 16, 17, 40))
         )
@@ -69,9 +72,14 @@ class Case:
         from flambeau.kernels.nn import rnn
 
         cell = layer._cell(self.mode, np.dtype(self.dtype))
-        states, cells, gates = rnn.forward(cell, *self.operands)
-        back = rnn.backward(cell, self.given, self.last, gates, self.x, states, cells, self.w)
-        return states, cells, *back
+        x, *rest = self.operands
+        turned = [v[::-1] if self.backwards else v for v in (x, self.given)]
+        states, cells, gates = rnn.forward(cell, self.backwards, turned[0], *rest)
+        slopes, others, *first = rnn.backward(
+            cell, self.backwards, turned[1], self.last, gates, turned[0], states, cells, self.w
+        )
+        made = states, cells, slopes, others
+        return *(v[::-1] if self.backwards and v is not None else v for v in made), *first
 
     def loss(self, *operands):
         states, cell = defined(self.mode, *operands)

@@ -7,6 +7,7 @@ import weakref
 import numpy as np
 import pytest
 
+import flambeau as torch
 from flambeau import kernels
 from flambeau.core import tensor as handle
 from flambeau.core.tensor import PRUNED, Tensor, prune, wrap_numpy
@@ -90,3 +91,19 @@ def test_wrong_arguments_are_errors(view, x):
             view(*given)
     with pytest.raises(TypeError):
         view(x._array, object.__new__(Tensor))
+
+
+def test_views_of_new_shapes_share_machine_code(view):
+    """Whatever shapes a program meets, the code that makes their views is not written again."""
+    from flambeau.kernels.runtime.process import address_of
+
+    def meet(sizes):
+        for n in sizes:
+            x = torch.ones(n, 3, requires_grad=True)
+            for _ in range(3):
+                x.unsqueeze(1), x.transpose(0, 1), x[1:], x[0]
+
+    meet(range(2, 5))
+    written = address_of.cache_info().misses
+    meet(range(5, 40))
+    assert address_of.cache_info().misses == written

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
+import numpy as np
 import pytest
 
 import flambeau as torch
@@ -134,3 +136,57 @@ def test_gradients() -> None:
 @pytest.mark.parametrize("name", LAZY["elementwise.foreach"][0].split())
 def test_every_name_is_there(name: str) -> None:
     assert getattr(torch, name).__name__ == name
+
+
+IN_PLACE = [name for name in LAZY["elementwise.foreach"][0].split() if name.endswith("_")]
+IN_PLACE = [name for name in IN_PLACE if name.startswith("_foreach_")]
+
+
+def given(name: str) -> tuple:
+    xs = [torch.tensor([0.5, 0.25]), torch.rand(4, 3).t(), torch.rand(2, 2, 2)[:, 1], torch.ones(0)]
+    ys = [x * 0.5 + 0.25 for x in xs]
+    if name in ("_foreach_addcmul_", "_foreach_addcdiv_"):
+        return xs, ys, ys
+    if name == "_foreach_lerp_":
+        return xs, ys, 0.25
+    binary = ("add", "sub", "mul", "div", "pow", "maximum", "minimum", "clamp_max", "clamp_min")
+    return (xs, ys) if name[9:-1] in (*binary, "copy") else (xs,)
+
+
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_lists_in_place_are_their_tensors_in_place(name: str) -> None:
+    """Whatever strides and sizes the tensors have, bit for bit, and each write is counted."""
+    torch.manual_seed(0)
+    lists = given(name)
+    single = {"maximum": "clamp_min_", "minimum": "clamp_max_"}.get(name[9:-1], name[9:])
+    wanted = []
+    for i, x in enumerate(lists[0]):
+        others = [xs[i] if isinstance(xs, list) else xs for xs in lists[1:]]
+        wanted.append(getattr(x.clone(), single)(*others))
+    versions = [x._version for x in lists[0]]
+    getattr(torch, name)(*lists)
+    for x, y, version in zip(lists[0], wanted, versions):
+        assert x.tolist() == y.tolist()
+        assert x._version == version + 1
+
+
+def test_what_must_not_be_written_to_stays() -> None:
+    array = np.ones(2, np.float32)
+    array.flags.writeable = False
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        xs = [torch.ones(2), torch.from_numpy(array)]
+    with pytest.raises(RuntimeError, match="read-only"):
+        torch._foreach_neg_([xs[1], xs[0]])
+    assert xs[0].tolist() == [1, 1]
+    leaf = torch.ones(2, requires_grad=True)
+    with pytest.raises(RuntimeError, match="leaf"):
+        torch._foreach_neg_([leaf])
+    with pytest.raises(RuntimeError, match="leaf"):
+        torch._foreach_neg_([leaf[:1]])
+
+
+def test_one_tensor_may_stand_there_twice() -> None:
+    x = torch.tensor([2.0, 3.0])
+    torch._foreach_mul_([x, x], [x, x])
+    assert x.tolist() == [16, 81]

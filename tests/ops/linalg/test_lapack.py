@@ -86,3 +86,38 @@ def test_inverses_and_solutions_lie_by_columns(n: int, device: str) -> None:
     several, right = a.repeat(64, 1, 1), b.repeat(64, 1, 1)
     assert torch.linalg.inv(several).stride() == (n * n, 1, n)
     assert torch.linalg.solve(several, right).stride() == (2 * n, 1, n)
+
+
+@pytest.mark.parametrize("lead", [(), (3,), (2, 1)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_factors_give_the_matrix_back(lead: tuple, dtype: Any) -> None:
+    torch.manual_seed(0)
+    a, b = torch.rand(*lead, 5, 5, dtype=dtype) + torch.eye(5), torch.rand(*lead, 5, 2, dtype=dtype)
+    s, close = a + a.mT, {"rtol": 1e-3, "atol": 1e-4}
+    p, l, u = torch.linalg.lu(a)
+    np.testing.assert_allclose((p @ l @ u).numpy(), a.numpy(), **close)
+    lu, pivots = torch.linalg.lu_factor(a)
+    x = torch.linalg.lu_solve(lu, pivots, b)
+    np.testing.assert_allclose((a @ x).numpy(), b.numpy(), **close)
+    x = torch.linalg.lu_solve(lu, pivots, b, adjoint=True)
+    np.testing.assert_allclose((a.mT @ x).numpy(), b.numpy(), **close)
+    x = torch.linalg.lu_solve(lu, pivots, b.mT, left=False)
+    np.testing.assert_allclose((x @ a).numpy(), b.mT.numpy(), **close)
+    ld, blocks = torch.linalg.ldl_factor(s)
+    assert not ld.triu(1).any()
+    x = torch.linalg.ldl_solve(ld, blocks, b)
+    np.testing.assert_allclose((s @ x).numpy(), b.numpy(), **close)
+    vectors, tau = torch.geqrf(a)
+    q, r = torch.orgqr(vectors, tau), vectors.triu()
+    np.testing.assert_allclose((q @ r).numpy(), a.numpy(), **close)
+    np.testing.assert_allclose(torch.ormqr(vectors, tau, b).numpy(), (q @ b).numpy(), **close)
+    turned = torch.ormqr(vectors, tau, b.mT, left=False, transpose=True)
+    np.testing.assert_allclose(turned.numpy(), (b.mT @ q.mT).numpy(), **close)
+
+
+def test_pivots_that_name_no_row_are_refused() -> None:
+    lu, b = torch.eye(3), torch.ones(3, 1)
+    with pytest.raises(IndexError):
+        torch.linalg.lu_solve(lu, torch.tensor([1, 2, 9], dtype=torch.int32), b)
+    with pytest.raises(IndexError):
+        torch.linalg.ldl_solve(lu, torch.tensor([1, 9, 3], dtype=torch.int32), b)

@@ -143,3 +143,31 @@ def test_the_state_of_a_step_may_not_be_changed_before_its_gradient():
         cell.zero_()
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         y.sum().backward()
+
+
+@pytest.mark.parametrize("mode", ["RNN_TANH", "GRU", "LSTM"])
+@pytest.mark.parametrize("batch", [1, 3, 20])
+def test_a_sequence_from_its_end(mode, batch):
+    """It is the sequence turned round, whose results are turned back; and so are both gradients."""
+    rng = np.random.default_rng(batch)
+    rows = 6 * GATES[mode]
+    shapes = [(5, batch, rows), (rows, 6), (rows,), (batch, 6)]
+    shapes.append((batch, 6) if mode == "LSTM" else None)
+    given = [s and torch.tensor(rng.normal(size=s), requires_grad=True) for s in shapes]
+    there = [v for v in given if v is not None]
+    slope = torch.tensor(rng.normal(size=(5, batch, 6)))
+    turned = [given[0].flip(0), *given[1:]]
+    y, last, *_ = recurrence(*given, mode, True)
+    expected, last_expected, *_ = recurrence(*turned, mode)
+    torch.testing.assert_close(y, expected.flip(0))
+    torch.testing.assert_close(last, last_expected)
+    total = (y * slope).sum() + last.sum()
+    wanted = (expected.flip(0) * slope).sum() + last_expected.sum()
+    for found, right in zip(
+        torch.autograd.grad(total, there, create_graph=True),
+        torch.autograd.grad(wanted, there, retain_graph=True),
+    ):
+        torch.testing.assert_close(found, right)
+    found, right = torch.autograd.grad(total, there), torch.autograd.grad(wanted, there)
+    for a, b in zip(found, right):
+        torch.testing.assert_close(a, b)

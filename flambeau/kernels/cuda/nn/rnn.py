@@ -25,17 +25,20 @@ def serves(first: Any, *others: Any) -> bool:
     )
 
 
-def forward(cell: Any, x: Any, w: Any, b: Any, h: Any, c: Any) -> Any:
+def forward(cell: Any, backwards: bool, x: Any, w: Any, b: Any, h: Any, c: Any) -> Any:
     """The states (time + 1, batch, hidden) from the first on, the cells likewise, and the gates.
 
     Args:
         cell: What a step computes: `flambeau.kernels.nn.rnn_cell.Cell`.
+        backwards: Is the last step the first one? Then the first state is the last of the states.
         x: (time, batch, gates * hidden), what the input gives to the gates.
         w, b: (gates * hidden, hidden) and (gates * hidden) or None, for the state.
         h, c: The first state (batch, hidden), and the first cell or None.
     """
     if not serves(x, w, b, h, c):
         return NotImplemented
+    if backwards:
+        return tuple([in_order(v[::-1]) for v in forward(cell, False, x[::-1], w, b, h, c)])
     xp, dtype = driver.cupy(), x.dtype
     time, batch, wide = x.shape
     width = h.shape[-1]
@@ -57,11 +60,12 @@ def forward(cell: Any, x: Any, w: Any, b: Any, h: Any, c: Any) -> Any:
 
 
 def backward(
-    cell: Any, given: Any, last: Any, gates: Any, x: Any, states: Any, cells: Any, w: Any
-) -> Any:
+    cell: Any, backwards: bool, given: Any, last: Any, gates: Any, x: Any, states: Any, cells: Any, w: Any
+) -> Any:  # fmt: skip
     """The slopes of the gates, of the input's gates where those are apart, of the first state and cell.
 
     Args:
+        backwards: As `forward` was told.
         given: The slopes of the states after each step, or None.
         last: The slopes of the last cell, or None.
         gates, states, cells: What `forward` gave.
@@ -69,6 +73,11 @@ def backward(
     """
     if not serves(gates, w, given, last):
         return NotImplemented
+    if backwards:
+        arrives = None if given is None else given[::-1]
+        gates, x, states, cells = (v[::-1] for v in (gates, x, states, cells))
+        slopes, others, *first = backward(cell, False, arrives, last, gates, x, states, cells, w)
+        return in_order(slopes[::-1]), None if others is None else in_order(others[::-1]), *first
     xp, dtype = driver.cupy(), gates.dtype
     time, batch, _ = gates.shape
     width = states.shape[-1]

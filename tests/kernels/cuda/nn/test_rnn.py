@@ -35,20 +35,29 @@ def test_all_steps_and_back(xp, mode, biased, dtype):
     c = normal(BATCH, WIDTH, dtype=dtype) if cell.lasting else None
     want = plain._walk(mode, x, w, b, h, c)
     turned = xp.ascontiguousarray(xp.asarray(x).swapaxes(0, 1)).swapaxes(0, 1)
-    made = rnn.forward(cell, turned, *map(there, (w, b, h, c)))
+    made = rnn.forward(cell, False, turned, *map(there, (w, b, h, c)))
     for got, known in zip(made, want, strict=True):
         assert_near(got, known)
+    made = rnn.forward(cell, True, turned[::-1], *map(there, (w, b, h, c)))
+    for got, known in zip(made, want, strict=True):
+        assert_near(got[::-1], known)
     states, cells, gates = want
     last = normal(BATCH, WIDTH, dtype=dtype) if cell.lasting else None
     kept = x if cell.apart else x[:0]
     for given in (normal(TIME, BATCH, WIDTH, dtype=dtype), None):
         arrays = given, last, gates, kept, states, cells, w
-        made = rnn.backward(cell, *map(there, arrays))
-        for got, known in zip(made, plain._walk_back(mode, *arrays), strict=True):
+        made = rnn.backward(cell, False, *map(there, arrays))
+        found = plain._walk_back(mode, *arrays)
+        for got, known in zip(made, found, strict=True):
             assert_near(got, known)
+        walked = (given, *arrays[2:6])
+        given_, *walked = (None if v is None else there(v[::-1]) for v in walked)
+        made = rnn.backward(cell, True, given_, there(last), *walked, there(w))
+        for i, (got, known) in enumerate(zip(made, found, strict=True)):
+            assert_near(got[::-1] if i < 2 and got is not None else got, known)
 
 
 def test_what_it_is_not_made_for(xp):
     cell = plain._cell("RNN_TANH", np.dtype("f4"))
     x, w, h = (xp.ones(shape, np.float16) for shape in ((2, 1, 3), (3, 3), (1, 3)))
-    assert rnn.forward(cell, x, w, None, h, None) is NotImplemented
+    assert rnn.forward(cell, False, x, w, None, h, None) is NotImplemented

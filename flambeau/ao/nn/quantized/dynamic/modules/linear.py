@@ -40,24 +40,22 @@ class PackedWeight:
 
     def linear(self, input: Tensor, bias: Tensor | None) -> Tensor:
         """``input @ weight.T + bias``; nothing is recorded."""
-        if input.dtype is not float32:
+        if input._kind.dtype is not float32:
             raise RuntimeError(
                 f"expected scalar type Float but found {input.dtype.legacy}: a dynamic layer quantises float32 "
                 "numbers; convert the input with .float()"
             )
-        x, shift = input.detach(), None if bias is None else bias.detach()  # type: ignore[attr-defined]
         if self.packed is None:
-            return F.linear(x, self.weight.float(), shift)
-        n, k = self.weight._array.shape
-        if x._array.shape[-1:] != (k,):
+            shift = None if bias is None else bias.detach()  # type: ignore[attr-defined]
+            return F.linear(input.detach(), self.weight.float(), shift)  # type: ignore[attr-defined]
+        (n, k), x = self.weight._array.shape, input._array
+        if x.shape[-1:] != (k,):
             raise RuntimeError(
                 f"The size of the last dimension of the input must be {k}, in_features; got {list(x.shape)}"
             )
-        lead = x._array.shape[:-1]
-        y = int8.linear(
-            x._array.reshape(-1, k), self.packed, None if shift is None else shift._array
-        )
-        return wrap(y.reshape(*lead, n), x._kind)
+        rows = x if x.ndim == 2 else x.reshape(-1, k)
+        y = int8.linear(rows, self.packed, None if bias is None else bias._array)
+        return wrap(y if x.ndim == 2 else y.reshape(*x.shape[:-1], n), input._kind)
 
 
 def quantized_weight(weight: Tensor, qconfig: Any, dtype: DType) -> Tensor:

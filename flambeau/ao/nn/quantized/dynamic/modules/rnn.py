@@ -11,7 +11,7 @@ from ......core.tensor import Tensor
 from ......nn import Module
 from ......ops.create.full import zeros
 from ......ops.join.cat import cat, stack
-from ......ops.nn.rnn import gru_cell, lstm_cell
+from ......ops.nn.rnn import all_gates
 from .linear import PackedWeight, quantized_weight
 
 
@@ -161,7 +161,7 @@ class LSTM(RNNBase):
         return output, (h, c)
 
     def _step(self, x: Tensor, h: Tensor, state: tuple) -> tuple:
-        return lstm_cell(*(x + h).chunk(4, -1), state[1])
+        return all_gates(x, h, state[1], "LSTM")
 
 
 class GRU(RNNBase):
@@ -177,4 +177,4 @@ class GRU(RNNBase):
         return output, h
 
     def _step(self, x: Tensor, h: Tensor, state: tuple) -> tuple:
-        return (gru_cell(*x.chunk(3, -1), *h.chunk(3, -1), state[0]),)
+        return all_gates(x, h, state[0], "GRU")[:1]
