@@ -104,8 +104,11 @@ def _noting(call: Callable[[Any], Any], x: Tensor) -> Callable | None:
         return None
     like = handle.make(x._array, x._kind, None, x._cell, x._base)
     leaf = like._node = Leaf(like, x._array.shape)
-    with enable_grad():
-        view = call(like)
+    try:
+        with enable_grad():
+            view = call(like)
+    except RuntimeError:
+        return None  # it asks for the memory around the operand, which `like` does not know
     node = view._node
     if (
         view._kind is not x._kind
@@ -115,6 +118,8 @@ def _noting(call: Callable[[Any], Any], x: Tensor) -> Callable | None:
     if note is None or node.outputs > 1 or node.edges != (leaf,):
         return None
     options = node.options
+    if any(isinstance(option, np.ndarray) for option in options):
+        return None  # the case would keep this operand's memory
     return lambda x, view: note(x, view, options)
 
 
