@@ -284,7 +284,7 @@ class Bare:
 
     def caught(self, g: Any, node: Any, index: int) -> Tensor:
         """What `grad` gives: as PyTorch's it may look at the memory of the gradients that it was given."""
-        if g.__class__ is not np.ndarray or not g.flags.writeable or 0 in g.strides:
+        if not getattr(g.flags, "writeable", True) or 0 in g.strides:  # a GPU's arrays are all
             return self.finish(g, node, index)
         kind = node.kind if node.outputs == 1 else node.shape[index][1]
         return wrap(g, kind if kind.numpy is not None else held_kind(kind, g))

@@ -8,6 +8,7 @@ import flambeau as torch
 from flambeau.autograd import engine, location
 from flambeau.autograd.counts import MOST, fewest
 from flambeau.dispatch import write
+from flambeau.dispatch.formula import into
 from flambeau.kernels import gradient
 
 
@@ -34,8 +35,16 @@ def assert_leaves_do_not_share_a_gradient():
 
 def assert_the_line_of_a_write_is_named():
     y = torch.ones(3, requires_grad=True).exp()
-    y.add_(1)
-    with pytest.raises(RuntimeError, match=re.escape("(`y.add_(1)`)")):
+    with torch.no_grad():
+        y.neg_()
+    with pytest.raises(RuntimeError, match=re.escape("(`y.neg_()`)")):
+        y.sum().backward()
+
+
+def assert_the_line_of_a_partial_write_is_named():
+    y = torch.ones(3, requires_grad=True).exp()
+    y.index_fill_(0, torch.tensor([0]), 1)
+    with pytest.raises(RuntimeError, match=r"index_fill_\("):
         y.sum().backward()
 
 
@@ -51,7 +60,8 @@ def assert_the_optimiser_is_named():
 ASSERTIONS = {
     (engine, "HELD_HERE"): assert_the_users_gradient_is_not_written_to,
     (engine, "HELD_BASE"): assert_the_base_of_the_users_gradient_is_not_written_to,
-    (write, "UNSAVED"): assert_the_line_of_a_write_is_named,
+    (into, "UNSAVED"): assert_the_line_of_a_write_is_named,
+    (write, "UNSAVED"): assert_the_line_of_a_partial_write_is_named,
     (location, "UNSAVED"): assert_the_optimiser_is_named,
 }
 NAMES = [f"{place.__name__}.{name}" for place, name in ASSERTIONS]

@@ -21,6 +21,8 @@ REFUSED = {
     "indexing": "one of its keys is a mask",
     "lstsq": "the rank depends on elements",
     "segment_reduce": "the lengths are looked at",
+    "multilabel_margin_loss": "the labels are looked at",
+    "nn.functional.fractional_max_pool2d": "windows begin where elements say",
 }
 """Programs that refuse, each with its reason."""
 

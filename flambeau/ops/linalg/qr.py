@@ -197,12 +197,12 @@ def _reflect(a: Any, tau: Any, x: Any, forwards: bool) -> Any:
         v = np.tril(a[..., :, i : i + 1], -i - 1)
         v[..., i, :] = 1
         x = x - np.matmul(tau[..., None, i : i + 1] * v, np.matmul(np.conj(v.swapaxes(-1, -2)), x))
-    return x
+    return by_columns(x)
 
 
 def _product(a: Any, tau: Any) -> Any:
     start = np.broadcast_to(np.eye(*a.shape[-2:], dtype=a.dtype), a.shape)
-    return by_columns(_reflect(a, tau, start, False))
+    return _reflect(a, tau, start, False)
 
 
 _reflected = kernels.Native("lapack.reflecting", "reflected", _reflect)
