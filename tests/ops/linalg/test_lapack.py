@@ -115,9 +115,11 @@ def test_factors_give_the_matrix_back(lead: tuple, dtype: Any) -> None:
     np.testing.assert_allclose(turned.numpy(), (b.mT @ q.mT).numpy(), **close)
 
 
-def test_pivots_that_name_no_row_are_refused() -> None:
-    lu, b = torch.eye(3), torch.ones(3, 1)
+@pytest.mark.parametrize("pivots", [[1, 2, 9], [1, 0, 3], [1, -2, 3]])
+def test_pivots_that_name_no_row_are_refused(pivots: list[int]) -> None:
+    """A negative one is half of a block of two rows."""
+    lu, b, swaps = torch.eye(3), torch.ones(3, 1), torch.tensor(pivots, dtype=torch.int32)
     with pytest.raises(IndexError):
-        torch.linalg.lu_solve(lu, torch.tensor([1, 2, 9], dtype=torch.int32), b)
+        torch.linalg.ldl_solve(lu, swaps, b)
     with pytest.raises(IndexError):
-        torch.linalg.ldl_solve(lu, torch.tensor([1, 9, 3], dtype=torch.int32), b)
+        torch.linalg.lu_solve(lu, swaps, b)
