@@ -72,11 +72,11 @@ def ldl(a: Any, hermitian: bool) -> Any:
 
 
 def ldl_solve(ld: Any, pivots: Any, b: Any, hermitian: bool) -> Any:
-    """sytrs: x of A x = b from the factors of A."""
+    """sytrs: x of A x = b from the factors of A; it goes wherever pivots say, so these are checked before."""
     if not fits(ld, b) or ld.shape[:-2] != b.shape[:-2]:
         return NotImplemented
     (n, k), lead = b.shape[-2:], b.shape[:-2]
-    x, swaps = by_columns(b), _checked(pivots, n, True)
+    x, swaps = by_columns(b), pivots.astype(integer()).reshape(-1, n)
     given = ("L", n, k, A, n, B, C, n, Space(1))
     if not call("sytrs", (by_columns(ld), swaps, x), given, n * n * k):
         return NotImplemented
@@ -84,39 +84,12 @@ def ldl_solve(ld: Any, pivots: Any, b: Any, hermitian: bool) -> Any:
 
 
 def order(pivots: Any, m: int) -> Any:
-    """laswp: in which order swaps leave the rows (as `ops.linalg.lu.order`)."""
+    """laswp: in which order swaps leave the rows (as `ops.linalg.lu.order`), which were checked before."""
     if type(pivots) is not np.ndarray or not pivots.size:
         return NotImplemented
     lead, k = pivots.shape[:-1], pivots.shape[-1]
-    swaps = _checked(pivots, m, False)
+    swaps = pivots.astype(integer()).reshape(-1, k)
     rows = np.tile(np.arange(m, dtype=np.float64), (len(swaps), 1))
     if not call("laswp", (rows, swaps), (1, A, m, 1, k, B, 1), 4 * m):
         return NotImplemented
     return rows.astype(np.int64).reshape(*lead, m)
-
-
-def _checked(pivots: Any, m: int, in_blocks: bool) -> Any:
-    """Swaps as the library reads them, which looks wherever they say.
-
-    Args:
-        in_blocks: Do two negative ones, one behind the other, stand for a block of two rows?
-
-    Raises:
-        IndexError: One names no row of `m`, or a block has one row.
-    """
-    swaps = pivots.astype(integer()).reshape(-1, pivots.shape[-1])
-    rows = np.abs(swaps) if in_blocks else swaps
-    if rows.size and (rows.min() < 1 or rows.max() > m):
-        raise IndexError(f"pivots name rows from 1 to {m}, got {rows.min()} to {rows.max()}")
-    if in_blocks and rows.size and swaps.min() < 0 and not all(map(_is_paired, swaps.tolist())):
-        raise IndexError("negative pivots stand for blocks of two rows, and one of them is alone")
-    return swaps
-
-
-def _is_paired(swaps: list[int]) -> bool:
-    k = 0
-    while k < len(swaps):
-        if swaps[k] < 0 and not (k + 1 < len(swaps) and swaps[k + 1] < 0):
-            return False
-        k += 2 if swaps[k] < 0 else 1
-    return True

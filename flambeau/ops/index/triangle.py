@@ -29,7 +29,9 @@ def _other(x: Any, diagonal: int, upper: bool) -> Any:
 
 def _kept(x: Any, diagonal: int, upper: bool) -> Any:
     nothing = np.zeros((), x.dtype)
-    return kernels.array.masked_fill.filled(np.ascontiguousarray(x), _other(x, diagonal, upper), nothing)
+    return kernels.array.masked_fill.filled(
+        np.ascontiguousarray(x), _other(x, diagonal, upper), nothing
+    )
 
 
 def _clear(x: Any, diagonal: int, upper: bool) -> None:

@@ -110,6 +110,32 @@ def identity(n: int, like: Tensor) -> Tensor:
     return eye(n, dtype=like.dtype, device=like.device)
 
 
+def check_pivots(pivots: np.ndarray, m: int, in_blocks: bool = False) -> None:
+    """Raises IndexError if a pivot names no row of `m`.
+
+    Args:
+        in_blocks: Two negative ones, one behind the other, stand for a block of two rows.
+    """
+    if pivots.__class__ is not np.ndarray or not pivots.size:
+        return
+    rows = np.abs(pivots) if in_blocks else pivots
+    if rows.min() < 1 or rows.max() > m:
+        raise IndexError(f"pivots name rows from 1 to {m}, got {rows.min()} to {rows.max()}")
+    if in_blocks and pivots.min() < 0:
+        for swaps in pivots.reshape(-1, pivots.shape[-1]).tolist():
+            _check_blocks(swaps)
+
+
+def _check_blocks(swaps: list[int]) -> None:
+    k = 0
+    while k < len(swaps):
+        if swaps[k] < 0 and not (k + 1 < len(swaps) and swaps[k + 1] < 0):
+            raise IndexError(
+                f"negative pivots stand for blocks of two rows, and number {k} is alone"
+            )
+        k += 2 if swaps[k] < 0 else 1
+
+
 def conjugated(x: Tensor) -> Tensor:
     """The complex conjugate; real tensors as they are."""
     return x.conj() if x.dtype.is_complex else x

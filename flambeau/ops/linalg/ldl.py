@@ -13,7 +13,7 @@ from ...core.twin import on_cpu
 from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
 from ...formula.dimensions import broadcast_shapes
-from .check import first_failure, flat, implemented, matrices, same_dtype, square
+from .check import check_pivots, first_failure, flat, implemented, matrices, same_dtype, square
 from .lu import _magnitude
 
 LDLFactor = named_result("linalg_ldl_factor", "LD pivots")
@@ -216,6 +216,7 @@ _solved = kernels.Native("lapack.reflecting", "ldl_solve", _solve)
 @on_cpu("linalg.ldl_solve")
 def solved(ld: np.ndarray, pivots: np.ndarray, b: np.ndarray, hermitian: bool) -> np.ndarray:
     """x of A x = b from the factors of A, for stacks that broadcast."""
+    check_pivots(pivots, ld.shape[-1], in_blocks=True)
     return _solved(ld, pivots, b, hermitian)
 
 

@@ -20,6 +20,7 @@ from ...dispatch.rule.rule_operation import operation
 from ...formula.dimensions import broadcast_shapes
 from .check import (
     by_columns,
+    check_pivots,
     first_failure,
     flat,
     identity,
@@ -136,8 +137,17 @@ def _order(pivots: np.ndarray, m: int) -> np.ndarray:
     return rows.reshape(*pivots.shape[:-1], m)
 
 
-order = kernels.Native("lapack.reflecting", "order", _order)
-"""``order(pivots, m)``: the order in which swapping leaves the rows. Row i of the swapped matrix was row order[i]."""
+_ordered = kernels.Native("lapack.reflecting", "order", _order)
+
+
+def order(pivots: np.ndarray, m: int) -> np.ndarray:
+    """The order in which swapping leaves the rows: row i of the swapped matrix was row order[i].
+
+    Raises:
+        IndexError: A pivot names no row.
+    """
+    check_pivots(pivots, m)
+    return _ordered(pivots, m)  # type: ignore[no-any-return]
 
 
 def permutation(pivots: Tensor, m: int, like: Tensor) -> Tensor:
