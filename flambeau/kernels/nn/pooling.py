@@ -195,11 +195,11 @@ def maxima(dtype: Any, shape: tuple[int, ...], counts: tuple[int, ...], window: 
     else:
         kernel = pooling_kernel.maxima(element, bits, Parts if window is None else Windows)
         found = _parts(shape, counts) if window is None else None
-    given: tuple | None
+    given: tuple | None = None
     if found is not None:
         given = (found[0], *found[2])
-    else:
-        given = None if window is None else _window(shape, counts, window)
+    elif window is not None:
+        given = _window(shape, counts, window)
     if given is None:
         return None
     made = (*shape[: len(shape) - len(counts)], *counts)
