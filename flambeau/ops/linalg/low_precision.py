@@ -41,7 +41,7 @@ def _fits(dtype: Any, shape: tuple[int, ...], other: Any, others: tuple[int, ...
     _check_matrices("_int_mm", shape, others)
 
 
-@public("_int_mm")
+@public("_int_mm", tensors="input mat2")
 def _int_mm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The product of two matrices of bytes, exact, as int32.
 
@@ -69,7 +69,7 @@ def _int_mm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor
     return result if out is None else write_out(out, result, "_int_mm")
 
 
-@public("_scaled_mm")
+@public("_scaled_mm", tensors="input mat2 scale_a scale_b")
 def _scaled_mm(
     input: Tensor,
     mat2: Tensor,

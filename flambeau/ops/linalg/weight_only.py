@@ -73,7 +73,7 @@ def _fits_int4(
     _check(name, fits, f"qScaleAndZeros to be 3d tensor with sizes {list(size)}, of the dtype of A")
 
 
-@public("_weight_int8pack_mm")
+@public("_weight_int8pack_mm", tensors="input mat2 scales")
 def _weight_int8pack_mm(input: Tensor, mat2: Tensor, scales: Tensor) -> Tensor:
     """``input @ (mat2 * scales[:, None]).T``: weights of eight bits with a scale for each output.
 
@@ -143,7 +143,7 @@ def _numpy(name: str, x: Tensor) -> Any:
     return x._array
 
 
-@public("_convert_weight_to_int4pack_for_cpu")
+@public("_convert_weight_to_int4pack_for_cpu", tensors="input")
 def _convert_weight_to_int4pack_for_cpu(input: Tensor, innerKTiles: int) -> Tensor:
     """A weight of four bits as bytes, two numbers each, as `_weight_int4pack_mm_for_cpu` takes it.
 
@@ -169,7 +169,7 @@ def _convert_weight_to_int4pack_for_cpu(input: Tensor, innerKTiles: int) -> Tens
     return wrap(int4_pack.packed_int4(_numpy(name, input)), kind_of(uint8, input.device))
 
 
-@public("_weight_int4pack_mm_for_cpu")
+@public("_weight_int4pack_mm_for_cpu", tensors="input mat2")
 def _weight_int4pack_mm_for_cpu(
     input: Tensor, mat2: Tensor, qGroupSize: int, qScaleAndZeros: Tensor
 ) -> Tensor:
@@ -214,7 +214,7 @@ def _by_int4(input: Tensor, packed: Tensor, group: int, scales: Tensor) -> Tenso
     return linear(input, weight.to(input.dtype))
 
 
-@public("_dyn_quant_pack_4bit_weight")
+@public("_dyn_quant_pack_4bit_weight", tensors="weights scales_zeros bias")
 def _dyn_quant_pack_4bit_weight(
     weights: Tensor, scales_zeros: Tensor, bias: Tensor | None, block_size: int, in_features: int,
     out_features: int,
@@ -270,7 +270,7 @@ def _groups(block_size: int, in_features: int) -> int:
     return in_features // block_size
 
 
-@public("_dyn_quant_matmul_4bit")
+@public("_dyn_quant_matmul_4bit", tensors="inp packed_weights")
 def _dyn_quant_matmul_4bit(
     inp: Tensor, packed_weights: Tensor, block_size: int, in_features: int, out_features: int
 ) -> Tensor:
