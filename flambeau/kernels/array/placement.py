@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -60,13 +60,31 @@ def placing(
     return layout.builtin("placed", address_of(_text), own)  # type: ignore[no-any-return]
 
 
-def _text() -> str:
-    """``placed(*arrays)``, whose self are the words of `placing` as bytes."""
+class Begun(NamedTuple):
+    """The beginning of ``f(*arrays)``, whose self are words.
+
+    Attributes:
+        given: The first words, by name.
+        rest: Those behind the sizes of the result.
+        starts: Where the operands' first elements lie.
+        made: A new array for the result.
+        filling: The bytes of elements that come from nowhere.
+    """
+
+    f: Vectorcall
+    given: dict[str, Value]
+    rest: Value
+    starts: Value
+    made: Value
+    filling: Value
+
+
+def begin(head: Sequence[str]) -> Begun:
+    """Begin a function whose self begins with these words: among them "ndim", "descr", "filling"; sizes follow."""
     f = Vectorcall(Module())
     code, words = f.code, f.own_words()
-    given = {name: code.load(words.word(i), "i64") for i, name in enumerate(_HEAD)}
-    dims = words.word(len(_HEAD))
-    from_places = dims.word(given["ndim"])
+    given = {name: code.load(words.word(i), "i64") for i, name in enumerate(head)}
+    dims = words.word(len(head))
     starts = code.slot(f"[{OPERANDS} x i64]")
     f.require(f.count <= OPERANDS)
     with code.loop(f.zero, f.count) as i:
@@ -75,8 +93,16 @@ def _text() -> str:
         code.store(array_field(array, "data", "i64"), starts.word(i))
     made = f.new_array(given["descr"].as_pointer(), given["ndim"].convert("i32"), dims)
     f.require(~made.is_null(), f.RAISED)
+    return Begun(
+        f, given, dims.word(given["ndim"]), starts, made, words.word(head.index("filling"))
+    )
+
+
+def _text() -> str:
+    """``placed(*arrays)``, whose self are the words of `placing` as bytes."""
+    f, given, from_places, starts, made, filling = begin(_HEAD)
+    code = f.code
     target = array_field(made, "data")
-    filling = words.word(_HEAD.index("filling"))
     for size, element in ELEMENTS.items():
         with code.when(given["log_size"].equals(size.bit_length() - 1)):
             with code.loop(f.zero, given["count"]) as i:

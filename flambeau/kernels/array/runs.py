@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from ..llvm import Module, Value
+from ..llvm import Value
 from ..runtime import layout
-from ..runtime.process import machine
-from ..runtime.vectorcall import Vectorcall, array_field
-from .placement import ELEMENTS, FILLED, OPERANDS, source_of
+from ..runtime.process import address_of
+from ..runtime.vectorcall import array_field
+from .placement import ELEMENTS, FILLED, OPERANDS, begin, source_of
 
 MOST = 1 << 16
 """Elements of a result at most: longer ones are worth a thread, or a kernel of their own."""
@@ -44,7 +44,7 @@ def moving(
     head = len(starts), log_size, len(shape), id(layout.immortal(dtype)), step, low, high
     listed = np.stack([words[starts], counts], 1)
     own = struct.pack(f"{len(_HEAD) + len(shape)}q", *head, *shape) + listed.tobytes()
-    return layout.builtin("moved", machine().address(_text()), own)  # type: ignore[no-any-return]
+    return layout.builtin("moved", address_of(_text), own)  # type: ignore[no-any-return]
 
 
 def _runs(words: Any) -> tuple[int, Any]:
@@ -60,20 +60,8 @@ def _runs(words: Any) -> tuple[int, Any]:
 
 def _text() -> str:
     """``moved(*arrays)``, whose self are the words of `moving` as bytes."""
-    f = Vectorcall(Module())
-    code, words = f.code, f.own_words()
-    given = {name: code.load(words.word(i), "i64") for i, name in enumerate(_HEAD)}
-    dims = words.word(len(_HEAD))
-    runs = dims.word(given["ndim"])
-    starts = code.slot(f"[{OPERANDS} x i64]")
-    f.require(f.count <= OPERANDS)
-    with code.loop(f.zero, f.count) as i:
-        array = f.argument(i)
-        f.require(f.is_a(array, "ndarray"))
-        code.store(array_field(array, "data", "i64"), starts.word(i))
-    made = f.new_array(given["descr"].as_pointer(), given["ndim"].convert("i32"), dims)
-    f.require(~made.is_null(), f.RAISED)
-    filling = words.word(_HEAD.index("filling"))
+    f, given, runs, starts, made, filling = begin(_HEAD)
+    code = f.code
     target = code.variable(array_field(made, "data", "i64"))
     for size, element in ELEMENTS.items():
         with code.when(given["log_size"].equals(size.bit_length() - 1)):
