@@ -228,7 +228,7 @@ def _reflect_back(
     from ..join.cat import cat
 
     count, width = tau.shape[-1], a.shape[-1]
-    vectors, steps = _vectors(a), []
+    vectors, steps, g = _vectors(a), [], g.contiguous()
     for i in range(count) if forwards else range(count - 1, -1, -1):
         v, factor = vectors[..., :, i : i + 1], tau[..., None, i : i + 1]
         inner = v.mH @ x
