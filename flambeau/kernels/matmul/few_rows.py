@@ -16,7 +16,7 @@ from ..llvm.processor import many_registers
 from ..runtime.entry import Body, kernel
 from .microkernel import within
 
-LEAST, FEWEST, MOST, STEPS = 4, 16, 64, 8
+LEAST, FEWEST, MOST, STEPS = 4, 16, 24, 8
 """Rows that are always multiplied so, those that are if the product is small, and those that are if there are so many
 inner steps for each: a sum of lanes is what each row costs, and a copy of the matrix into panels is what is spared."""
 COLUMNS, AT_ONCE = 64, 4
