@@ -241,6 +241,8 @@ def _reflect_back(
         to_factors[i] = -(conjugated(inner) * back).sum(-1)
         to_vectors[i] = -(turned * (g @ inner.mH) + factor * (before @ back.mH))
         g = g - (turned * v) @ back
+    if not steps:
+        return a * 0, tau * 0, g
     return cat(to_vectors, -1).tril(-1), cat(to_factors, -1), g
 
 

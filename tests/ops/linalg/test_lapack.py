@@ -123,3 +123,14 @@ def test_pivots_that_name_no_row_are_refused(pivots: list[int]) -> None:
         torch.linalg.ldl_solve(lu, swaps, b)
     with pytest.raises(IndexError):
         torch.linalg.lu_solve(lu, swaps, b)
+
+
+@pytest.mark.parametrize(("rows", "columns", "factors"), [(4, 3, 0), (4, 0, 0), (0, 0, 0)])
+def test_no_reflections_pass_gradients_on(rows: int, columns: int, factors: int) -> None:
+    a, tau, x = (
+        torch.ones(*n, requires_grad=True) for n in ((rows, columns), (factors,), (rows, 2))
+    )
+    found = torch.autograd.grad(torch.ormqr(a, tau, x).sum(), (a, tau, x))
+    assert [g.shape for g in found] == [a.shape, tau.shape, x.shape]
+    assert not found[0].any()
+    assert bool((found[2] == 1).all())
