@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...formula.dimensions import broadcast_arrays
-from ..array.copy import copy_into
-from ..runtime import memory
+from ..array.copy import converted, copy_into
 from ..runtime.process import enabled
 from .bounds import outside, within
 from .plan import Unsigned, named
@@ -33,9 +32,7 @@ def cast(x: Any, dtype: Any) -> Any:
     """An array in another dtype; itself if that is its own."""
     if x.__class__ is not np.ndarray or x.dtype == dtype or not enabled():
         return x.astype(dtype, copy=False)
-    made = memory.empty(x.shape, dtype)
-    copy_into(made, x)
-    return made
+    return converted(x, dtype)
 
 
 def part_of(x: Any, key: tuple, dtype: Any) -> Whole | Touched:

@@ -223,20 +223,22 @@ def noted(place: Value, type: str) -> Value:
     return code.emit(f"call i32 @{name}({found.type} {found.name})", "i32") & 1
 
 
-def line(code: Code, place: Value, length: int, count: Value | None) -> Value:
-    """So many numbers of 16 bits; if a count is given, zeros after it, and nothing after it is read."""
-    type = f"<{length} x i16>"
+def line(code: Code, place: Value, length: int, count: Value | None, bits: int = 16) -> Value:
+    """So many numbers of 16 or 8 bits; if a count is given, zeros after it, and nothing after it is read."""
+    type, size = f"<{length} x i{bits}>", bits // 8
     if count is None:
-        return code.emit(f"load {type}, ptr {place.name}, align 2", type)
+        return code.emit(f"load {type}, ptr {place.name}, align {size}", type)
     count = larger(smaller(count, length), 0)
     if machine().bits < 512:  # there are no masks for such numbers
         kept = code.slot(type)
         code.line(f"store {type} zeroinitializer, ptr {kept.name}, align 64")
-        code.copy_bytes(kept, place, count * 2)
+        code.copy_bytes(kept, place, count * size)
         return code.emit(f"load {type}, ptr {kept.name}, align 64", type)
     mask = _first(code, count, length)
-    name = code.declare(type, f"llvm.masked.load.v{length}i16.p0", "ptr", "i32", mask.type, type)
-    given = f"ptr {place.name}, i32 2, {mask.type} {mask.name}, {type} zeroinitializer"
+    name = code.declare(
+        type, f"llvm.masked.load.v{length}i{bits}.p0", "ptr", "i32", mask.type, type
+    )
+    given = f"ptr {place.name}, i32 {size}, {mask.type} {mask.name}, {type} zeroinitializer"
     return code.emit(f"call {type} @{name}({given})", type)
 
 
@@ -252,5 +254,8 @@ def put_line(code: Code, numbers: Value, place: Value, count: Value) -> None:
 def _first(code: Code, count: Value, length: int) -> Value:
     """A mask of the first `count` lanes."""
     bits = (count.like(1) << count) - 1
-    word = code.emit(f"trunc i64 {bits.name} to i{length}", f"i{length}")
+    if length == 64:  # a shift by as many has no meaning
+        word = (count >= length).select(count.like(-1), bits)
+    else:
+        word = code.emit(f"trunc i64 {bits.name} to i{length}", f"i{length}")
     return word.cast_to(f"<{length} x i1>")

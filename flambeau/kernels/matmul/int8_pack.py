@@ -10,11 +10,14 @@ from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
-from ..llvm import Value, larger, smaller
+from ..llvm import Value, smaller
 from ..runtime.entry import Body, kernel
 from ..runtime.process import machine
+from .half_pack import line
 from .microkernel import transposed
 
+BITS = 8
+"""Of a number."""
 GROUP = 4
 """Panels of a row of the job."""
 
@@ -65,7 +68,7 @@ def _turned(code: Body, panel: Value) -> None:
                     for i in range(lanes):
                         count = (n.n - first > i).select(left, 0) if is_edge else None
                         place = source.byte(n.column_step * i)
-                        rows.append(line(code, place, 4 * lanes, count).cast_to(words))
+                        rows.append(line(code, place, 4 * lanes, count, BITS).cast_to(words))
                     for i, value in enumerate(transposed(code, rows)):
                         with code.when(lines > i):
                             code.store(value, target.byte(4 * lanes * i))
@@ -79,7 +82,7 @@ def _interleaved(code: Body, first: Value, last: Value) -> None:
     full = n.n - first * lanes >= width
     whole = full.select(n.k & -4, 0)
     with code.loop(code.zero, whole, 4) as k:
-        rows = [line(code, begin.byte((k + i) * n.inner_step), width, None) for i in range(4)]
+        rows = [line(code, begin.byte((k + i) * n.inner_step), width, None, BITS) for i in range(4)]
         for p in range(GROUP):
             places = [x for c in range(p * lanes, (p + 1) * lanes) for x in (c, width + c)]
             pairs = [rows[i].shuffled(rows[i + 1], places) for i in (0, 2)]
@@ -94,25 +97,6 @@ def _interleaved(code: Body, first: Value, last: Value) -> None:
         for i in range(4):
             k = s * 4 + i
             source = code.p["source"].byte(smaller(k, n.k - 1) * n.inner_step + panel * lanes)
-            numbers = line(code, source, lanes, (k < n.k).select(count, 0)).widen("i32")
+            numbers = line(code, source, lanes, (k < n.k).select(count, 0), BITS).widen("i32")
             made = made | (numbers << (8 * i))
         code.store(made, code.at(code.p["made"], "i32", (panel * n.fours + s) * lanes))
-
-
-def line(code: Body, place: Value, length: int, count: Value | None) -> Value:
-    """So many bytes; if a count is given, zeros after it, and nothing after it is read."""
-    type = f"<{length} x i8>"
-    if count is None:
-        return code.emit(f"load {type}, ptr {place.name}, align 1", type)
-    count = larger(smaller(count, length), 0)
-    if machine().bits < 512:  # there are no masks for such numbers
-        kept = code.slot(type)
-        code.line(f"store {type} zeroinitializer, ptr {kept.name}, align 64")
-        code.copy_bytes(kept, place, count)
-        return code.emit(f"load {type}, ptr {kept.name}, align 64", type)
-    bits = (count >= length).select(count.like(-1), (count.like(1) << count) - 1)
-    word = code.emit(f"trunc i64 {bits.name} to i{length}", f"i{length}") if length < 64 else bits
-    mask = word.cast_to(f"<{length} x i1>")
-    name = code.declare(type, f"llvm.masked.load.v{length}i8.p0", "ptr", "i32", mask.type, type)
-    given = f"ptr {place.name}, i32 1, {mask.type} {mask.name}, {type} zeroinitializer"
-    return code.emit(f"call {type} @{name}({given})", type)

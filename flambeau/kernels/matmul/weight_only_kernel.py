@@ -19,8 +19,9 @@ from ..llvm import Value, across_lanes, quotient, smaller
 from ..llvm.processor import is_x86
 from ..runtime.entry import Body, kernel
 from ..runtime.process import machine
+from .half_pack import line
 from .int4_pack import BLOCK, HALF, MIDDLE
-from .int8_pack import line
+from .int8_pack import BITS
 from .microkernel import within
 
 COLUMNS, VECTORS = 4, 4
@@ -63,7 +64,7 @@ def by_int8(rows: int) -> Callable[..., int]:
 
             def add(k: Value, count: Value | None) -> None:
                 numbers = [
-                    line(code, w.byte(k), code.lanes, count).convert("float") for w in weights
+                    line(code, w.byte(k), code.lanes, count, BITS).convert("float") for w in weights
                 ]
                 for source, sums in zip(sources, totals):
                     place = code.at(source, "float", k)
@@ -153,7 +154,7 @@ def _numbers(code: Body, part: _Part, k: Value) -> list[Value]:
         at = part.offset + v * code.lanes
         place = code.p["w"].byte(((part.begin * code.n.k + k * part.width) >> 1) + at)
         count = (part.width >> 1) - at if part.last else None
-        numbers = line(code, place, code.lanes, count).widen("i32")
+        numbers = line(code, place, code.lanes, count, BITS).widen("i32")
         made += [_number(code, half) for half in (numbers, numbers.down(4))]
     return made
 
