@@ -70,6 +70,12 @@ def in_range(x: Any) -> Any:
     return (x >= facts.tiny / facts.eps) & (x < np.inf)
 
 
+def flushed(x: Any) -> Any:
+    """x, and 0 where it is subnormal."""
+    x = np.asarray(x)
+    return np.where(np.abs(x) < np.finfo(x.dtype).tiny, x.dtype.type(0), x)
+
+
 def unit_scale(x: Any) -> Any:
     """A power of two that takes |x| to [1, 2), or as near to it as the type has one."""
     x = np.asarray(x)

@@ -266,6 +266,7 @@ usually = primitive(
 in_range = primitive(
     "in_range", numeric.in_range, domain=boolean, quiet=True, writes=False, derivative=flat
 )
+flushed = primitive("flushed", numeric.flushed, quiet=True, writes=False, derivative=linear(1))
 unit_scale = primitive("unit_scale", numeric.unit_scale, quiet=True, writes=False, derivative=flat)
 held = primitive("held", "positive", domain=widest, bools=True, quiet=True, derivative=flat)
 

@@ -88,6 +88,11 @@ def in_range(x: Value) -> Value:
     return (x >= float(facts.tiny / facts.eps)) & (x < INFINITY)
 
 
+@lowers(p.flushed)
+def flushed(x: Value) -> Value:
+    return choose(x.abs() < float(np.finfo(NUMPY[x.element]).tiny), x.like(0.0), x)
+
+
 @lowers(p.unit_scale)
 def unit_scale(x: Value) -> Value:
     """Its exponent is that of x with the other sign, kept among those of normal numbers."""

@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from ..elementary import exponential
+from ..elementary.arithmetic import flushed
 from ..llvm import Value, across_lanes, choose, greater, quotient, remainder, smaller
 from ..matmul.microkernel import Shape, clear, multiply, pack, within
 from ..runtime.entry import Body, kernel
@@ -285,7 +286,7 @@ class Forward(Writer):
         part = code.slot(type, code.constant(0.0, type))
         with self.vectors(self.n.key_block) as j:
             at = self.at(scores, i * self.n.key_block + j)
-            weight = exponential.exp(code.load(at, type) - code.splat(floor))
+            weight = flushed(exponential.exp(code.load(at, type) - code.splat(floor)))
             code.store(weight, at)
             code.store(code.load(part, type) + weight, part)
         factor = exponential.exp(code.splat(old - floor))
@@ -438,8 +439,8 @@ class Backward(Writer):
         log = code.splat(code.load(self.at(self.p["logs"], at), self.element))
         dot = code.splat(code.load(self.at(self.dots, place[1]), self.element))
         with self.vectors(self.zero + KEYS) as j:
-            weight = exponential.exp(self.score(self.weights, place, head, j, count) - log)
+            weight = flushed(exponential.exp(self.score(self.weights, place, head, j, count) - log))
             code.store(weight, self.at(self.weights, i * KEYS + j))
             slope = self.at(self.slopes, i * KEYS + j)
             value = weight * (code.load(slope, type) - dot) * code.splat(self.scale)
-            code.store(choose(weight.equals(0.0), value.like(0.0), value), slope)
+            code.store(choose(weight.equals(0.0), value.like(0.0), flushed(value)), slope)
