@@ -47,17 +47,43 @@ class RNNCellBase(Module):
             shown += f", nonlinearity={self.nonlinearity}"
         return shown
 
-    def _next(self, mode: str, input: Tensor, hx: Any) -> list[Any]:
+    def _next(self, mode: str, input: Tensor, hx: Any) -> tuple[Any, ...]:
+        states = tuple(hx) if isinstance(hx, (tuple, list)) else (hx,)
+        single = False
+        if not self._fits(input, states):
+            input, states, single = self._checked(mode, input, states)
+        weights = self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh
+        made = CELLS[mode](input, states if mode == "LSTM" else states[0], *weights)
+        made = made if mode == "LSTM" else (made,)
+        return tuple(state.squeeze(0) for state in made) if single else made
+
+    def _fits(self, input: Tensor, states: tuple[Any, ...]) -> bool:
+        """Are these a batch and its states, as nearly all are?"""
+        try:
+            rows, columns = input._array.shape
+            wanted = rows, self.hidden_size
+            for state in states:
+                if state._array.shape != wanted:
+                    return False
+            return columns == self.input_size  # type: ignore[no-any-return]
+        except (AttributeError, ValueError):
+            return False
+
+    def _checked(
+        self, mode: str, input: Tensor, states: tuple[Any, ...]
+    ) -> tuple[Tensor, tuple[Any, ...], bool]:
+        """A batch and its states, and whether the input was one row.
+
+        Raises:
+            ValueError, RuntimeError: The shapes do not fit.
+        """
         name = type(self).__name__
         if input.ndim not in (1, 2):
             raise ValueError(f"{name}: Expected input to be 1D or 2D, got {input.ndim}D instead")
-        states = list(hx) if isinstance(hx, (tuple, list)) else [hx]
-        if hx is None:
+        if states == (None,):
             where = {"dtype": input.dtype, "device": input.device}
-            lead = input.shape[:-1]
-            states = [
-                zeros(*lead, self.hidden_size, **where) for _ in range(2 if mode == "LSTM" else 1)
-            ]
+            lead, count = input.shape[:-1], 2 if mode == "LSTM" else 1
+            states = tuple(zeros(*lead, self.hidden_size, **where) for _ in range(count))
         for state in states:
             if state.ndim not in (1, 2):
                 raise ValueError(
@@ -65,14 +91,11 @@ class RNNCellBase(Module):
                 )
         single = input.ndim == 1
         if single:
-            input, states = input.unsqueeze(0), [state.unsqueeze(0) for state in states]
-        self._check(input, states)
-        weights = self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh
-        made = CELLS[mode](input, states if mode == "LSTM" else states[0], *weights)
-        made = list(made) if mode == "LSTM" else [made]
-        return [state.squeeze(0) for state in made] if single else made
+            input, states = input.unsqueeze(0), tuple(state.unsqueeze(0) for state in states)
+        self._check_sizes(input, states)
+        return input, states, single
 
-    def _check(self, input: Tensor, states: list[Any]) -> None:
+    def _check_sizes(self, input: Tensor, states: tuple[Any, ...]) -> None:
         if input.shape[1] != self.input_size:
             raise RuntimeError(
                 f"input has inconsistent input_size: got {input.shape[1]} expected {self.input_size}"

@@ -55,7 +55,7 @@ def _native(x: Any, dim: int) -> bool:
     return (
         x.size > SMALL
         and x.__class__ is np.ndarray
-        and (x.dtype.kind in "biu" or x.dtype.name in INFINITY)
+        and (x.dtype.kind in "biuf" or x.dtype.name in INFINITY)  # a name takes long to find
         and x.dtype.isnative
         and x.shape[dim] < 1 << 31
         and enabled()

@@ -192,11 +192,9 @@ def _cell(mode: str, name: str) -> Callable[..., Any]:
         b_ih: Tensor | None = None,
         b_hh: Tensor | None = None,
     ) -> Any:
-        states = list(hx) if mode == "LSTM" else [hx]
-        made = next_state(
-            mode, linear(input, w_ih, b_ih), states, {"weight_hh": w_hh, "bias_hh": b_hh}
-        )
-        return tuple(made) if mode == "LSTM" else made[0]
+        h, c = hx if mode == "LSTM" else (hx, None)
+        made, last = advance(linear(input, w_ih, b_ih), w_hh, b_hh, h, c, mode)
+        return (made, last) if mode == "LSTM" else made
 
     cell.__name__ = cell.__qualname__ = name
     cell.__doc__ = f"""One step of a recurrent network ({mode}).

@@ -18,7 +18,7 @@ import numpy as np
 from ... import kernels
 from ...autograd.gradient import grad
 from ...core.device import CPU, device_of
-from ...core.dtype import BY_NUMPY
+from ...core.dtype import BY_NUMPY, DTYPES
 from ...core.handler import mapped
 from ...core.kind import kind_of
 from ...core.tensor import Tensor, wrap
@@ -332,18 +332,13 @@ def all_gates(x: Any, own: Any, state: Any, mode: str) -> tuple[Any, Any]:
     """What an LSTM or a GRU makes of all gates: one operation where nothing has to be broadcast."""
     if x.dtype is not state.dtype or own.dtype is not state.dtype:  # `autocast` has multiplied
         x, own = x.to(state.dtype), own.to(state.dtype)
-    if serves(x, own, state) and _fit(x.shape, own.shape, state.shape, GATES[mode]):
-        return gated(x, own, state, mode)[:2]
+    if serves(x, own, state):
+        shape = state._array.shape
+        if len(shape) == 2 and 0 not in shape:
+            wide = shape[0], GATES[mode] * shape[1]
+            if x._array.shape == wide == own._array.shape:
+                return gated(x, own, state, mode)[:2]
     return gate_by_gate(x, own, state, mode)
-
-
-def _fit(x: Any, own: Any, state: Any, gates: int) -> bool:
-    return (
-        len(state) == 2
-        and x == own == (state[0], gates * state[1])
-        and state[0] > 0
-        and state[1] > 0
-    )
 
 
 def gate_by_gate(x: Any, own: Any, state: Any, mode: str) -> tuple[Any, Any]:
@@ -422,14 +417,17 @@ def _(
     return [*_tangents(gate_by_gate, (x, own, state), (t_x, t_own, t_state), mode), None]
 
 
+_SERVED = DTYPES["float32"], DTYPES["float64"]
+
+
 def serves(*values: Any) -> bool:
     """Are these arrays with elements, of one kind that `recurrence` computes with?"""
     kind = values[0]._kind
     return (
-        kind.dtype.name in ("float32", "float64")
+        kind.dtype in _SERVED
         and kind.has_elements
         and mapped() is None
-        and all(value is None or value._kind is kind for value in values)
+        and all([value is None or value._kind is kind for value in values])
     )
 
 
