@@ -250,15 +250,40 @@ def cross_entropy(
         return lambda input, target, weight: _cross_entropy_smoothed(
             input, target, weight, ignore_index, reduction, label_smoothing
         )
-    return _cross_entropy_of_classes(input, target, ignore_index, reduction, label_smoothing)
+    sizes, dim, classes_of = input._array.shape, _class_dim(input), _classes_of(input, target)
+    order = None if reduction == "none" else _order_of_rows(input._array, dim)
+    if order is None:
+        return _of_classes(sizes, dim, classes_of, ignore_index, reduction, label_smoothing)
+    classes, places = sizes[dim], [i - (i > dim) for i in order[:-1]]
+    by_rows = _of_classes(sizes, 1, classes_of, ignore_index, reduction, label_smoothing)
+
+    def run(input: Any, target: Any, weight: Tensor | None) -> Tensor:
+        rows = input.permute(*order).reshape(-1, classes)
+        return by_rows(rows, target.permute(*places).reshape(-1), weight)
+
+    return run
 
 
-def _cross_entropy_of_classes(
-    input: Tensor, target: Tensor, ignore_index: int, reduction: str, smoothing: float
+def _order_of_rows(x: Any, dim: int) -> tuple[int, ...] | None:
+    """The order of dimensions in which the scores of `x` are the rows of a matrix, where they lie so without a gap but
+    are not given so: scores of a sequence that was transposed for its classes to be the second dimension."""
+    lead = sorted((i for i in range(x.ndim) if i != dim), key=lambda i: (-x.strides[i], i))
+    order = (*lead, dim)
+    if dim == x.ndim - 1 or not x.transpose(order).flags.c_contiguous:
+        return None
+    return order
+
+
+def _of_classes(
+    sizes: tuple[int, ...],
+    dim: int,
+    classes_of: Callable[[Tensor], Tensor] | None,
+    ignore_index: int,
+    reduction: str,
+    smoothing: float,
 ) -> Callable[[Tensor, Tensor, Tensor | None], Tensor]:
-    sizes, dim = input._array.shape, _class_dim(input)
-    how, classes_of = REDUCTIONS[reduction], _classes_of(input, target)
-    kept = (*sizes[:dim], 1, *sizes[dim + 1 :])
+    """The losses of scores whose classes are a dimension, or their sum or mean."""
+    how = REDUCTIONS[reduction]
     formula, options = index_cross_entropy.fast[_BOTH], ()
     if smoothing:
         formula, options = smoothed_cross_entropy.fast[_BOTH], (float(smoothing),)
@@ -267,7 +292,9 @@ def _cross_entropy_of_classes(
         if classes_of is not None:
             target = classes_of(target)
         ignores = _look(target, sizes, ignore_index)
-        places = handle.make(target._array.reshape(kept), target._kind, None, target._cell, None)
+        shape = input._array.shape
+        kept = target._array.reshape(*shape[:dim], 1, *shape[dim + 1 :])
+        places = handle.make(kept, target._kind, None, target._cell, None)
         losses = formula(input, places, (), options, dim, False)
         if weight is None and not ignores:
             return reduced(losses, reduction, "NllLoss")

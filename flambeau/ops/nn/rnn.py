@@ -427,7 +427,7 @@ def serves(*values: Any) -> bool:
         kind.dtype in _SERVED
         and kind.has_elements
         and mapped() is None
-        and all([value is None or value._kind is kind for value in values])
+        and all(value is None or value._kind is kind for value in values)
     )
 
 
