@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -44,8 +45,7 @@ class ViewNode(Node):
     operation: ViewOperation
 
     def backward(self, g: Any) -> list[Any]:
-        part = self.backward_recorded(wrap(g, self.kind))[0]
-        return [part._array]
+        return [self.operation.turn_back(wrap(g, self.kind), self)._array]
 
     def backward_recorded(self, g: Any) -> list[Any]:
         return [self.operation.turn_back(g, self)]
@@ -114,20 +114,17 @@ class ViewOperation(Operation):
         super().__init__(compute, "", True, label, None, linear=linear)
         self.finding = Finding()
         self.shows_part = shows_part
-        self.picks: tuple[int | str, ...] = ()
+        self.asked: Callable[[tuple], tuple] = tuple
 
     def gradient(self, rule: Callable) -> Callable:
-        options = self.arguments[1:]
-        self.picks = tuple(
-            options.index(name) if name in options else name for name in tuple(arguments(rule))
-        )
+        known = ("g", "shape_x", *self.arguments[1:])
+        places = [known.index(name) for name in arguments(rule)]
+        self.asked = itemgetter(*places) if len(places) > 1 else itemgetter(slice(1))
         return super().gradient(rule)
 
     def turn_back(self, g: Any, node: ViewNode) -> Tensor:
         """The rule on what it asks for."""
-        known = {"g": g, "shape_x": node.shape_x}
-        values = (known[k] if k.__class__ is str else node.options[k] for k in self.picks)
-        return self.rule(*values)  # type: ignore[misc]
+        return self.rule(*self.asked((g, node.shape_x, *node.options)))  # type: ignore[misc,no-any-return]
 
     def __call__(self, x: Tensor, *options: Any) -> Any:
         finding = self.finding
