@@ -14,7 +14,7 @@ def differentiate(
 ) -> list[Expression]:
     """What each input receives when root i receives ``incoming[i]`` (None: nothing).
 
-    An input that the roots do not depend on, or only through steps, receives the constant 0.
+    An input that the roots do not depend on, or only through steps, receives the constant 0, which is real as gradients are.
     """
     forward = order(roots)
     depends = set(inputs)
@@ -37,7 +37,7 @@ def differentiate(
                 continue
             part = fit(part, arg, known)
             pending[arg] = pending[arg] + part if arg in pending else part
-    return [pending.get(x, constant(0)) for x in inputs]
+    return [pending.get(x, constant(0.0)) for x in inputs]
 
 
 def by_expansion(g: Expression, out: Expression, *args: Expression) -> tuple:

@@ -50,6 +50,18 @@ class Gradient:
         self.program, self.inputs, self.outputs = program, inputs, outputs
         self.extras, self.again, self.counted = extras, again, counted
 
+    def without(self, places: Sequence[int]) -> Gradient:
+        """The same of fewer operands: those at these places are left out."""
+        some = [i for i in range(len(self.operands)) if i not in places]
+        programs = [
+            Program(p.inputs, tuple([p.roots[i] for i in some]), p.parameters)
+            for p in (self.program, self.again)
+        ]
+        operands = tuple([self.operands[i] for i in some])
+        return Gradient(
+            programs[0], self.inputs, self.outputs, self.extras, programs[1], self.counted, operands
+        )
+
     def transposed(self, arriving: int, there: tuple[bool, ...]) -> Program:
         """How tangents go forward: the gradient is linear in what arrives, and this is its transpose.
 

@@ -18,7 +18,7 @@ from ...core.dtype import FLOAT, is_complex
 from ...core.kind import Kind, kind_of
 from ...core.promotion import can_cast
 from ...formula.evaluate import compile_program, dropping, is_quiet, silently, writing
-from ...formula.expression import INPUT, Domain, Expression, order
+from ...formula.expression import INPUT, Domain, Expression, is_constant, order
 from ...formula.program import Gradient, Program
 from .formula_node import FormulaNode
 
@@ -275,6 +275,11 @@ class Specialization:
         return self.compiled_gradient(self.plans[wanted].gradient, into=True)
 
     def compiled_gradient(self, gradient: Gradient, into: bool = False) -> Callable:
+        still = [i for i, root in enumerate(gradient.program.roots) if is_constant(root, 0)]
+        if still and len(still) < len(gradient.program.roots) and not into:
+            kernel = self.compiled_gradient(gradient.without(still))
+            dtypes = [self.natural(gradient.program.roots[i]) for i in still]
+            return _with_zeros(kernel, still, dtypes, self.common.xp.zeros)
         inputs = [kind.numpy for kind in self.kinds]
         results = [kind.numpy for kind in self.results]
         interpreter = self.gradient_interpreter(gradient.program)
@@ -331,6 +336,21 @@ class Specialization:
             )
 
         return widened
+
+
+def _with_zeros(
+    kernel: Callable, places: Sequence[int], dtypes: Sequence[Any], zeros: Callable
+) -> Callable:
+    """A gradient's kernel with a zero more for each operand that the result depends on by steps alone."""
+
+    def gradient(*given: Any) -> list[Any]:
+        parts = kernel(*given)
+        parts = [*parts] if isinstance(parts, (tuple, list)) else [parts]
+        for place, dtype in zip(places, dtypes):
+            parts.insert(place, zeros((), dtype))
+        return parts
+
+    return gradient
 
 
 def _wrapping(kernel: Callable, count: int, dtype: Any) -> Callable:
