@@ -37,3 +37,15 @@ def test_a_sum_is_differentiated_through_what_arrives() -> None:
     (h,) = torch.autograd.grad(g, u, v, create_graph=True)
     (k,) = torch.autograd.grad(h, v, torch.tensor(3.0), create_graph=True)
     assert (h.item(), k.tolist()) == (2.0, [3.0, 3.0])
+
+
+def test_what_only_decides_a_step_receives_zeros() -> None:
+    """The slope of a piecewise linear function is differentiated towards what arrived, and flat towards its operand."""
+    x = torch.tensor([-1.0, 2.0, -3.0], requires_grad=True)
+    g = torch.tensor([3.0, 4.0, 5.0], requires_grad=True)
+    y = torch.nn.functional.leaky_relu(x, 0.5)
+    (slope,) = torch.autograd.grad(y, x, g, create_graph=True)
+    by_g, by_x = torch.autograd.grad(slope, (g, x), torch.ones(3))
+    assert by_g.tolist() == [0.5, 1.0, 0.5]
+    assert by_x.tolist() == [0.0, 0.0, 0.0]
+    assert by_x.dtype is torch.float32

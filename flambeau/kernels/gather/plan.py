@@ -19,7 +19,7 @@ from ..runtime.process import enabled
 
 MOST = 3
 """Index arrays that a plan may have."""
-_FULL = slice(None)
+_FULL, _FIRST = slice(None), slice(1)
 
 
 class Unsigned(tuple):
@@ -49,7 +49,7 @@ class Along(Unsigned):
         return key
 
     def snapshot(self) -> Along:
-        return Along(self.index.copy(), self.dim)
+        return Along(_own(self.index), self.dim)
 
 
 def snapshot(key: tuple) -> tuple:
@@ -60,6 +60,13 @@ def snapshot(key: tuple) -> tuple:
 
 
 def _own(item: Any) -> Any:
+    """A copy of an array; what is broadcast stays broadcast."""
+    if item.__class__ is np.ndarray:
+        if 0 in item.strides and item.size:
+            once = item[tuple([_FULL if step else _FIRST for step in item.strides])].copy()
+            steps = [step if there else 0 for step, there in zip(once.strides, item.strides)]
+            return np.ndarray(item.shape, item.dtype, once, 0, steps)
+        return item.copy()
     return item.copy() if hasattr(item, "dtype") else item
 
 
