@@ -32,19 +32,41 @@ def pack_left(shape: Shape, declarations: set[str]) -> str:
     )
 
 
+TOGETHER = 4
+"""Steps whose rows are copied in one turn, where all rows are there."""
+
+
 def _copied(code: Code, shape: Shape) -> None:
     """Rows side by side: of each step a few neighbours."""
-    element, lanes, type = shape.element, shape.lanes, code.vector(shape.element)
+    element, lanes, rows = shape.element, min(shape.lanes, shape.rows), shape.rows
     target, source = Value(code, "%target", "ptr"), Value(code, "%source", "ptr")
     count, inner, along = (Value(code, f"%{n}", "i64") for n in ("count", "inner", "along"))
-    with code.loop(count.like(0), inner) as k:
-        row, place = code.at(source, element, k * along), code.at(target, element, k * shape.rows)
-        for i in range(0, shape.rows, lanes):
+    some = f"<{lanes} x {element}>"
+
+    def copy(k: Value) -> None:
+        for i in range(0, rows, lanes):
+            value = code.load(code.at(source, element, k * along + i), some)
+            code.store(value, code.at(target, element, k * rows + i))
+
+    def copy_some(k: Value) -> None:
+        row, place = code.at(source, element, k * along), code.at(target, element, k * rows)
+        for i in range(0, rows, shape.lanes):
+            type = code.vector(element)
             value = code.masked_load(
                 code.at(row, element, k.like(i)), type, within(code, count - i)
             )
-            there = within(code, code.constant(shape.rows - i, "i64"))
+            there = within(code, code.constant(rows - i, "i64"))
             code.masked_store(value, code.at(place, element, k.like(i)), there)
+
+    with code.when(count >= rows):
+        whole = inner & -TOGETHER
+        with code.loop(count.like(0), whole, TOGETHER) as k:
+            for step in range(TOGETHER):
+                copy(k + step)
+        with code.loop(whole, inner) as k:
+            copy(k)
+    with code.when(count < rows), code.loop(count.like(0), inner) as k:
+        copy_some(k)
 
 
 def _turned(code: Code, shape: Shape) -> None:

@@ -239,7 +239,7 @@ def __setitem__(self: Tensor, key: Any, value: Any) -> None:
 def _set_simply(x: Tensor, key: Any, value: Any) -> bool:
     """Write to a tensor without history what NumPy writes as PyTorch does; False for all else."""
     kind, array, cls = x._kind, x._array, value.__class__
-    if cls is float or cls is int:
+    if cls is float or cls is int or cls is bool:
         limit = 3e38 if cls is float else 1 << 63
         if cls not in kind.numbers or not -limit < value < limit or kind.numpy is not kind.compute:
             return False
