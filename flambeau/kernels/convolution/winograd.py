@@ -27,6 +27,8 @@ LEAST, MOST = 48, 256
 """Patches that are multiplied at once, about."""
 PIECES = 4
 """Pieces that small batches are cut into, so that threads have something to share."""
+LEAST_RESULTS = 256
+"""Results at least for which patches are transformed once more, so that two threads share the weight."""
 SHARES, SHARE = 8, 96
 """Sums towards a weight are taken in so many ranges of patches at most, of so many at least."""
 SUMS = 1 << 21
@@ -67,16 +69,20 @@ class Patches:
         pieces += pieces & (pieces > 1)  # an even number: two threads are common
         block = max(1, -(-lines // pieces))
         panels = -(-rows // lanes)
+        # of few patches and many channels it is the weight that takes time: each half reads a part of it
+        halves = pieces == 1 and rows >= 2 * LEAST_RESULTS
+        part = -(-panels // (1 + halves)) * lanes
+        slices = -(-rows // part)
         self.shape = (groups, panels, 16, channels, lanes)
         job = Job(
-            rows=-(-lines // block) * groups, length=1, divisible=False,
+            rows=-(-lines // block) * groups * slices, length=1, divisible=False,
             weight=lines * across * 16 * channels * rows * groups // lanes,
         )  # fmt: skip
         numbers = winograd_map.Numbers(
             groups=groups, channels=channels, height=sizes[0], width=sizes[1], top=before[0],
             left=before[1], rows=rows, y_height=places[0], y_width=places[1], deep=deep,
-            across=across, lines=lines, block=block, pitch=pitch_of(block * across, lanes),
-            panels=panels, begun=False,
+            across=across, lines=lines, block=block, slices=slices, slice=part,
+            pitch=pitch_of(block * across, lanes), panels=panels, begun=False,
         )  # fmt: skip
         self.numbers = (*job, *numbers), (*job, *numbers._replace(begun=True))
         self.weights = self._weights(turned)

@@ -1,8 +1,9 @@
 """The kernels of a convolution, and of its transpose, by products of transformed patches.
 
 Patches are numbered row by row, all images in one count, and lie in the lanes of vectors. A row of the
-job is a few rows of patches (for one group): they are transformed, multiplied with the transformed
-weight at each of the patch's sixteen points, a few results at a time, and transformed back.
+job is a few rows of patches (for one group), and all or half of their results: they are transformed,
+multiplied with the transformed weight at each of the patch's sixteen points, a few results at a time,
+and transformed back.
 """
 
 from __future__ import annotations
@@ -86,6 +87,7 @@ class Numbers(NamedTuple):
         rows: Results of a group, taken in `panels`.
         deep, across: Rows and columns of patches of an image.
         lines: Rows of patches in all, `block` of them for a row of the job.
+        slices, slice: How many rows of the job share the results of as many patches, and results of each.
         pitch: Elements from channel to channel of the transformed patches.
         begun: Is there a bias?
     """
@@ -103,6 +105,8 @@ class Numbers(NamedTuple):
     across: int
     lines: int
     block: int
+    slices: int
+    slice: int
     pitch: int
     panels: int
     begun: int
@@ -138,11 +142,12 @@ class Piece:
         self.products = code.at(self.patches, "float", of_point * POINTS)
         self.bad = code.slot(self.type, code.constant(0.0, self.type))
         with code.rows() as row:
+            begun, row = remainder(row, n.slices) * n.slice, quotient(row, n.slices)
             self.group, part = remainder(row, n.groups), quotient(row, n.groups)
             self.first = part * n.block
             self.last = smaller(self.first + n.block, n.lines)
             self.take_in()
-            with code.loop(code.zero, n.rows, self.height) as begin:
+            with code.loop(begun, smaller(begun + n.slice, n.rows), self.height) as begin:
                 self.multiply(begin)
                 self.give_out(begin)
         code.report(is_lost(code, self.bad))

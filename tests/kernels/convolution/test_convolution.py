@@ -6,6 +6,7 @@ import itertools
 import numpy as np
 import pytest
 
+import flambeau as torch
 from flambeau import kernels
 from flambeau.kernels.convolution.window import Window
 
@@ -418,3 +419,27 @@ def test_what_is_left_to_numpy():
         (x[:, :, :1, :0], w),
     ):
         assert convolution.forward(a, b, None, WINDOW, 1) is NotImplemented
+
+
+@pytest.mark.parametrize("sizes", [(3, 40, 5, 530), (1, 530, 6, 24), (1, 24, 9, 512)])
+def test_results_of_few_patches_are_shared_by_halves(sizes):
+    """Of many results, whose number is no multiple of vectors; on one and on two threads the same bits."""
+    images, channels, size, rows = sizes
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((images, channels, size, size)).astype(np.float32)
+    w = rng.standard_normal((rows, channels, 3, 3)).astype(np.float32)
+    wanted = np.zeros((images, rows, size, size))
+    wide = np.pad(x.astype(np.float64), ((0, 0), (0, 0), (1, 1), (1, 1)))
+    for i, j in np.ndindex(3, 3):
+        part = wide[:, :, i : i + size, j : j + size]
+        wanted += np.einsum("nchw,oc->nohw", part, w[:, :, i, j].astype(np.float64))
+    found = []
+    before = torch.get_num_threads()
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        found.append(
+            torch.nn.functional.conv2d(torch.from_numpy(x), torch.from_numpy(w), padding=1).numpy()
+        )
+    torch.set_num_threads(before)
+    assert np.array_equal(*found)
+    assert np.abs(found[0] - wanted).max() < 2e-6 * np.abs(wanted).max()
