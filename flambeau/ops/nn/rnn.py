@@ -21,7 +21,7 @@ from ...core.device import CPU, device_of
 from ...core.dtype import BY_NUMPY, DTYPES
 from ...core.handler import mapped
 from ...core.kind import kind_of
-from ...core.tensor import Tensor, wrap
+from ...core.tensor import Tensor, address, wrap
 from ...core.twin import host
 from ...dispatch.formula.pointwise import pointwise
 from ...dispatch.rule.rule_operation import operation
@@ -185,8 +185,7 @@ def _(
     time, batch, width = y._array.shape
     given = None if g_y is None else g_y._array
     last = None if g_last is None or mode != "LSTM" else g_last._array[0]
-    start = h._array[None]
-    states = np.concatenate([y._array, start] if backwards else [start, y._array])
+    states = _with_first(y._array, h._array, backwards)
     slopes, others, *first = _backward(
         mode, backwards, given, last, gates._array, apart._array, states, cells._array, w._array
     )
@@ -200,6 +199,16 @@ def _(
         *first,
     ]
     return [wrap(v, x._kind) if on and v is not None else None for v, on in zip(parts, needs)]
+
+
+def _with_first(y: Any, h: Any, backwards: bool) -> Any:
+    """All states with the first one, as the forward kernel made them, or put together where only these are left."""
+    base = getattr(y, "base", None)
+    if base.__class__ is np.ndarray and base.shape == (len(y) + 1, *h.shape):
+        part = base[:-1] if backwards else base[1:]
+        if part.strides == y.strides and address(part) == address(y):
+            return base
+    return np.concatenate([y, h[None]] if backwards else [h[None], y])
 
 
 @recurrence.tangent
