@@ -5,7 +5,17 @@ returns what is compared between the libraries: a loss, or a tensor of results. 
 from the same seed.
 """
 
-from . import convolution, generative, half, language, other, recurrent, vision, written_out
+from . import (
+    convolution,
+    generative,
+    half,
+    language,
+    other,
+    recurrent,
+    structured,
+    vision,
+    written_out,
+)
 from .registry import MODELS
 
 __all__ = [
@@ -16,6 +26,7 @@ __all__ = [
     "language",
     "other",
     "recurrent",
+    "structured",
     "vision",
     "written_out",
 ]
