@@ -64,6 +64,11 @@ def inferred(value: Any) -> dtype:
     return state.default_complex if isinstance(value, complex) else state.default
 
 
+def is_held(value: float) -> bool:
+    """Is it in the range of every float type that is computed with as it is, or no finite number, as masks often have?"""
+    return -3e38 < value < 3e38 or value - value != 0
+
+
 def converted(value: Any, target: dtype, single: bool = False) -> Any:
     """A Python number as one that `target` can hold; negative integers wrap into unsigned types.
 

@@ -14,7 +14,7 @@ from ...core import tensor as handle
 from ...core.device import CPU
 from ...core.dtype import int64
 from ...core.kind import kind_of
-from ...core.number import assigned
+from ...core.number import assigned, is_held
 from ...core.tensor import UNVERSIONED, Tensor, wrap
 from ...dispatch.inplace import Write, copied
 from ...dispatch.registry import method, public
@@ -42,6 +42,18 @@ def is_plain(key: tuple) -> bool:
         ):
             return False
     return True
+
+
+def _lists(key: tuple) -> bool:
+    """Are lists its only indices? What these hold is known, as what tensors hold is not."""
+    found = False
+    for item in key:
+        cls = item.__class__
+        if cls is list:
+            found = True
+        elif cls is not int and cls is not slice and item is not None and item is not Ellipsis:
+            return False
+    return found
 
 
 def _goes_on(item: slice) -> bool:
@@ -160,7 +172,7 @@ def __getitem__(self: Tensor, key: Any) -> Tensor:
             return handle.wrap_view(array, self)
         except IndexError:
             pass  # the general way below says it in PyTorch's words
-    elif cls is list and self._node is None:
+    elif self._node is None and (cls is list or (cls is tuple and _lists(key))):
         case = _LISTS.find(_LISTS.token, self, key)
         if case is not None:
             return case(self)
@@ -239,9 +251,12 @@ def __setitem__(self: Tensor, key: Any, value: Any) -> None:
 def _set_simply(x: Tensor, key: Any, value: Any) -> bool:
     """Write to a tensor without history what NumPy writes as PyTorch does; False for all else."""
     kind, array, cls = x._kind, x._array, value.__class__
-    if cls is float or cls is int or cls is bool:
-        limit = 3e38 if cls is float else 1 << 63
-        if cls not in kind.numbers or not -limit < value < limit or kind.numpy is not kind.compute:
+    if cls is bool:
+        if array.dtype.kind != "b":
+            return False
+    elif cls is float or cls is int:
+        held = is_held(value) if cls is float else -(1 << 63) < value < 1 << 63
+        if cls not in kind.numbers or not held or kind.numpy is not kind.compute:
             return False
     elif not isinstance(value, Tensor) or value._kind is not kind or value._node is not None:
         return False

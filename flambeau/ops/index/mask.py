@@ -12,7 +12,7 @@ from ...autograd.mode import mode
 from ...core.dtype import int64
 from ...core.kind import kind_of
 from ...core.layout import is_contiguous
-from ...core.number import number_for
+from ...core.number import is_held, number_for
 from ...core.tensor import UNVERSIONED, Tensor, class_name, wrap
 from ...dispatch.inplace import Write, copied
 from ...dispatch.registry import method, public
@@ -91,7 +91,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
         input._node is None
         and (cls is float or cls is int)
         and cls in kind.numbers
-        and -3e38 < value < 3e38
+        and is_held(value)
         and kind.numpy is kind.compute
     ):
         try:
@@ -130,7 +130,7 @@ def masked_fill_(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     if (
         input._node is None
         and (
-            cls in kind.numbers and -3e38 < value < 3e38 and kind.numpy is kind.compute
+            cls in kind.numbers and is_held(value) and kind.numpy is kind.compute
             if number
             else _is_one(input, value)
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -88,3 +90,36 @@ def test_elements_of_a_tensor_cannot_be_deleted() -> None:
 def test_a_step_backwards_says_what_to_do() -> None:
     with pytest.raises(ValueError, match=r"greater than zero: use flip\(\)"):
         torch.zeros(3)[::-1]
+
+
+def test_lists_beside_slices_pick_again_and_again() -> None:
+    x = torch.arange(12).reshape(3, 4)
+    for _ in range(5):  # cases are learned of the third call
+        assert x[:, [1, -1]].tolist() == [[1, 3], [5, 7], [9, 11]]
+        assert x[:, [0, 2]].tolist() == [[0, 2], [4, 6], [8, 10]]
+        assert x[[2, 0], 1:3].tolist() == [[9, 10], [1, 2]]
+        assert x[..., [True, False, False, True]].tolist() == [[0, 3], [4, 7], [8, 11]]
+        assert x[None, [0]].tolist() == [[[0, 1, 2, 3]]]
+        with pytest.raises(IndexError):
+            x[:, [4]]
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_numbers_that_are_not_finite_are_written(value: float) -> None:
+    x, mask = torch.zeros(3), torch.tensor([True, False, True])
+    wanted = [str(value), "0.0", str(value)]
+    assert list(map(str, x.masked_fill(mask, value).tolist())) == wanted
+    for write in (lambda y: y.masked_fill_(mask, value), lambda y: y.__setitem__(mask, value)):
+        y = x.clone()
+        write(y)
+        assert list(map(str, y.tolist())) == wanted
+    with pytest.raises(RuntimeError, match="cannot be converted"):
+        torch.zeros(3, dtype=torch.int64).masked_fill(mask, value)
+
+
+def test_bools_are_written_to_bools() -> None:
+    x, y = torch.ones(2, 3, dtype=torch.bool), torch.zeros(2, 3)
+    x[..., 0] = False
+    y[..., 0] = True
+    assert x.tolist() == [[False, True, True]] * 2
+    assert y.tolist() == [[1.0, 0.0, 0.0]] * 2
