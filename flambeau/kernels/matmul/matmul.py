@@ -52,6 +52,8 @@ SECOND_CACHE = 3.5
 """Cycles in which the second cache gives a line."""
 K_BLOCK, GROUP = 2048, 1 << 17
 """Bytes of a row of the left operand, and elements of the right one, that are packed at once where they are used."""
+COPY = 3
+"""Cycles in which an inner step of a left operand's tile is copied to its panel, for few rows and for many."""
 TILE = 60
 """Cycles that a tile costs besides its arithmetic."""
 LOAD, POINTERS = 0.08, 8
@@ -366,7 +368,8 @@ def form(
         row = whole * cycles(shape.rows, shape.vectors)
         if rest:
             row += cycles(shape.rows, -(-rest // shape.lanes))
-        return -(-m // shape.rows) * row
+        copied = k * COPY if packing == Packing.BOTH else 0
+        return -(-m // shape.rows) * (row + copied)
 
     found = shapes(element, machine().bits)
     lines = SECOND_CACHE if packing <= Packing.NONE else 0
