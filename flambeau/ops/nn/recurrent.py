@@ -192,8 +192,8 @@ def _cell(mode: str, name: str) -> Callable[..., Any]:
         b_ih: Tensor | None = None,
         b_hh: Tensor | None = None,
     ) -> Any:
-        h, c = hx if mode == "LSTM" else (hx, None)
-        made, last = advance(linear(input, w_ih, b_ih), w_hh, b_hh, h, c, mode)
+        states = list(hx) if mode == "LSTM" else [hx, None]
+        made, last = advance(linear(input, w_ih, b_ih), w_hh, b_hh, states[0], states[1], mode)
         return (made, last) if mode == "LSTM" else made
 
     cell.__name__ = cell.__qualname__ = name
