@@ -106,22 +106,6 @@ def fill(
     return out
 
 
-def few(
-    out: np.ndarray, generator: Generator | None, words_each: int, draw: Callable[..., None]
-) -> bool:
-    """Let a function of `kernels/array/draw.py` fill an array of few elements in order; False, and nothing drawn, for
-    all others."""
-    count = out.size * words_each
-    if not 0 < count <= CHUNK or not out.flags.carray or not kernels.enabled():
-        return False
-    if out.dtype not in kernels.array.draw.ELEMENTS:
-        return False
-    generator = generator or default_generator
-    with generator.lock:
-        draw(generator.take(count), out)
-    return True
-
-
 def until_made(
     size: int,
     generator: Generator,

@@ -10,10 +10,12 @@ from numpy import ndarray
 from ...autograd.mode import mode
 from ...core.dtype import int64
 from ...core.number import number
-from ...core.random import draws, draws_discrete, draws_integer
-from ...core.random.generator import Generator
+from ...core.random import draws, draws_discrete, draws_integer, straight
+from ...core.random.generator import Generator, default_generator
 from ...core.tensor import UNVERSIONED, Tensor, wrap
+from ...dispatch.formula.formula_node import REAL
 from ...dispatch.registry import method, public
+from ...dispatch.remembered import Finding
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.write import broadcast, check_writable, finish_write, store
 from .factory import check_placement, finish, into, place, scratch, scratch_like, shape_of
@@ -40,22 +42,19 @@ def _sampled(label: str) -> Any:
 
 
 def _filler(name: str, defaults: dict[str, Any], doc: str) -> None:
-    names = list(defaults)
-    usual = None if _REQUIRED in defaults.values() else tuple(defaults.values())
-    draw, straight = getattr(draws, name), draws.STRAIGHT.get(name)
+    names, known = list(defaults), Finding()
     recorded = _sampled("".join(part.capitalize() for part in name.split("_")))
 
     def fill(
         self: Tensor, *args: Any, generator: Generator | None = None, **options: Any
     ) -> Tensor:
-        if not options and generator is None and _are_usual(args, names, usual) and _is_open(self):
-            array = self._array
-            if straight is not None and (not args or _are_same(args, usual)):
-                straight(array)
-            else:
-                draw(array, *map(_plain, args), *(usual or ())[len(args) :])
-            finish_write(self, None)
-            return self
+        plain = not options and (generator is None or generator.__class__ is Generator)
+        if plain:
+            draw = known.find(known.token, self, *args)
+            if draw is not None and _is_open(self):
+                draw(self._array, generator or default_generator)
+                finish_write(self, None)
+                return self
         if len(args) > len(names) or not options.keys() <= set(names[len(args) :]):
             raise TypeError(
                 f"{name}() received an invalid combination of arguments - it takes {names} and "
@@ -73,9 +72,12 @@ def _filler(name: str, defaults: dict[str, Any], doc: str) -> None:
             store(self, drawn)
             finish_write(self, made._node)
             return self
+        array = self._array
         if self._kind.has_elements:
-            getattr(draws, name)(self._array, *values, generator=generator)
+            getattr(draws, name)(array, *values, generator=generator)
         finish_write(self, None)
+        if plain and all(x.__class__ in REAL for x in args):
+            known.learn(lambda: straight.of_layout(array, name, tuple(values)), self, *args)
         return self
 
     fill.__name__ = fill.__qualname__ = name
@@ -93,25 +95,6 @@ def _filler(name: str, defaults: dict[str, Any], doc: str) -> None:
     Source: torch.Tensor.{name}
     """
     method(name)(fill)
-
-
-def _are_usual(args: tuple, names: list[str], usual: tuple | None) -> bool:
-    """Are they numbers, as many as there must be, or an array of probabilities?"""
-    if len(args) > len(names) or (usual is None and len(args) < len(names)):
-        return False
-    for x in args:
-        probabilities = x.__class__ is Tensor and names == ["p"] and usual is not None
-        if x.__class__ is not float and not (probabilities and x._node is None):
-            return False
-    return True
-
-
-def _are_same(args: tuple, usual: tuple | None) -> bool:
-    return args[0].__class__ is float and args == usual
-
-
-def _plain(x: Any) -> Any:
-    return x._array if x.__class__ is Tensor else x
 
 
 def _argument(function: str, name: str, value: Any) -> Any:
@@ -172,10 +155,11 @@ def random_(self: Tensor, *args: Any, generator: Generator | None = None, **opti
 
     Source: torch.Tensor.random_
     """
-    if not options and generator is None and _is_open(self):
-        low, high = (None, None) if not args else (0, *args)[-2:]
-        if len(args) < 3 and high.__class__ in _WHOLE and low.__class__ in _WHOLE:
-            draws_integer.random_(self._array, low, high)
+    plain = not options and (generator is None or generator.__class__ is Generator)
+    if plain:
+        draw = _INTEGERS.find(_INTEGERS.token, self, *args)
+        if draw is not None and _is_open(self):
+            draw(self._array, generator or default_generator)
             finish_write(self, None)
             return self
     low, high = options.pop("from", None), options.pop("to", None)
@@ -191,31 +175,33 @@ def random_(self: Tensor, *args: Any, generator: Generator | None = None, **opti
     generator = checked_generator("random_", generator)
     check_writable(self, (self,))
     low = (0 if low is None else int(low)) if bounded else None
-    if self._node is None and self._array.__class__ is ndarray:
-        draws_integer.random_(self._array, low, None if high is None else int(high), generator)
+    high = None if high is None else int(high)
+    array = self._array
+    if array.__class__ is ndarray and not (self._node is not None and mode.recording):
+        draws_integer.random_(array, low, high, generator)
         finish_write(self, None)
+        if plain and all(x.__class__ is int for x in args):
+            _INTEGERS.learn(lambda: straight.of_layout(array, "random_", (low, high)), self, *args)
         return self
     drawn = scratch_like(self)
-    draws_integer.random_(drawn, low, None if high is None else int(high), generator)
+    draws_integer.random_(drawn, low, high, generator)
     made = _random(self, drawn) if self._node is not None and mode.recording else None
     store(self, drawn)
     finish_write(self, None if made is None else made._node)
     return self
 
 
-_WHOLE: frozenset[Any] = frozenset((int, type(None)))
+_INTEGERS = Finding()
 
 
 def _is_open(self: Tensor) -> bool:
     """May its memory be written to without a look at histories?"""
-    array, base = self._array, self._base
-    return (
-        array.__class__ is ndarray
-        and array.flags.carray
-        and self._node is None
-        and (base is None or base._node is None)
-        and self._cell[0] is not UNVERSIONED
-    )
+    if self._cell[0] is UNVERSIONED or not self._array.flags.behaved:
+        return False
+    if not mode.recording:
+        return True
+    base = self._base
+    return self._node is None and (base is None or base._node is None)
 
 
 _random = _sampled("Random")
