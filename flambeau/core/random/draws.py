@@ -338,7 +338,7 @@ def _bernoulli_each(out: np.ndarray, p: np.ndarray, generator: Generator | None)
         return out
     check_floating(p.dtype, "bernoulli_tensor_cpu_p_")
     generator = generator or default_generator
-    if p.shape == out.shape and few_below(out, p, generator):
+    if few_below(out, p, generator):
         return out
     check.probabilities(bool(np.all((p >= 0) & (p <= 1))))
     order = memory_dims(out)

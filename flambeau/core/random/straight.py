@@ -57,18 +57,43 @@ def few_below(out: np.ndarray, p: np.ndarray, generator: Generator) -> bool:
     Raises:
         RuntimeError: An element is no probability.
     """
-    size, draw = out.size, kernels.array.draw
-    words = size * 2 if p.itemsize == 8 else size
-    if words > CHUNK or out.dtype != p.dtype or not out.flags.carray or not kernels.enabled():
+    if not kernels.enabled() or not out.flags.behaved or out.dtype != p.dtype:
         return False
-    if draw.element_of(p.dtype) is None:
-        return False
-    if not p.flags.carray:
-        p = np.require(p, None, "CA")
-    check.probabilities(draw.are_probabilities(p))
-    with generator.lock:
-        draw.below_each(generator.take(words), out, p)
-    return True
+    fill = below(out, p)
+    if fill is not None:
+        fill(p, out, generator)
+    return fill is not None
+
+
+def below(
+    out: np.ndarray, p: np.ndarray
+) -> Callable[[np.ndarray, np.ndarray, Generator], None] | None:
+    """What `few_below` does for arrays like these, given p first; None where there is no kernel for it."""
+    if out.shape != p.shape or out.dtype != p.dtype or not out.flags.c_contiguous:
+        return None
+    return _below(out.dtype, out.size, p.flags.c_contiguous)
+
+
+@lru_cache(256)
+def _below(dtype: np.dtype, size: int, in_order: bool) -> Any:
+    kernel, words = kernels.array.draw.below_each_of(dtype), size * (dtype.itemsize == 8) + size
+    if kernel is None or not 0 < words <= CHUNK:
+        return None
+
+    def fill(p: np.ndarray, out: np.ndarray, generator: Generator) -> None:
+        if not (in_order and p.flags.aligned):
+            p = np.require(p, None, "CA")
+        if kernel(p, p, p, 1, size, size, 0, 0, 0, 0):
+            check.probabilities(False)
+        with generator.lock:
+            stream = generator.stream
+            if stream is None or (stop := (start := stream.used) + words) > BLOCK:
+                kernel(generator.take(words), out, p, 1, size, size, 0, 0, 1, 0)
+            else:
+                stream.used = stop
+                kernel(stream.block, out, p, 1, size, size, 0, start, 1, 0)
+
+    return fill
 
 
 def _in_memory_order(out: np.ndarray, dims: Any, fill: Fill, generator: Generator) -> None:
@@ -163,13 +188,16 @@ def _normal(
         with generator.lock:
             waiting = generator.next_normal
             if waiting is None:
-                pairs, waits = size + 1 >> 1, 0
-                given, left = generator.take(4 * pairs), generator.left
+                pairs, waits, left = size + 1 >> 1, 0, generator.left
             else:
-                pairs, waits = size >> 1, 1
-                given, left = generator.take(4 * pairs), generator.left
+                pairs, waits, left = size >> 1, 1, generator.left
                 left[0] = waiting
-            kernel(given, out, left, 1, pairs, size, 0, 0, first, second, size, waits)
+            stream = generator.stream
+            if stream is None or (stop := (start := stream.used) + 4 * pairs) > BLOCK:
+                given, start = generator.take(4 * pairs), 0
+            else:
+                stream.used, given = stop, stream.block
+            kernel(given, out, left, 1, pairs, size, 0, start, first, second, size, waits)
             generator.next_normal = left.item() if 2 * pairs + waits > size else None
 
     return fill

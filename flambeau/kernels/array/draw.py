@@ -151,6 +151,12 @@ def below_each(words: Any, made: Any, p: Any) -> None:
     _below_each(element_of(made.dtype))(words, made, p, 1, size, size, 0, 0, 1, 0)
 
 
+def below_each_of(dtype: Any) -> Callable[..., int] | None:
+    """The kernel of `below_each`, and of `are_probabilities`, for this dtype."""
+    element = element_of(dtype)
+    return _below_each(element) if element in FLOATS else None
+
+
 def integers(words: Any, made: Any, low: int, count: int) -> None:
     """low + a word modulo count."""
     _draw(_integers, words, made, low, count)

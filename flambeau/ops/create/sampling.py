@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
+from sys import getrefcount
 from typing import Any
 
+import numpy as np
 from numpy import ndarray
 
+from ...autograd.location import UNSAVED, note_write
 from ...autograd.mode import mode
+from ...core import tensor as handle
 from ...core.dtype import int64
 from ...core.number import number
 from ...core.random import draws, draws_discrete, draws_integer, straight
@@ -15,7 +19,7 @@ from ...core.random.generator import Generator, default_generator
 from ...core.tensor import UNVERSIONED, Tensor, wrap
 from ...dispatch.formula.formula_node import REAL
 from ...dispatch.registry import method, public
-from ...dispatch.remembered import Finding
+from ...dispatch.remembered import Finding, keep
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.write import broadcast, check_writable, finish_write, store
 from .factory import check_placement, finish, into, place, scratch, scratch_like, shape_of
@@ -50,11 +54,12 @@ def _filler(name: str, defaults: dict[str, Any], doc: str) -> None:
     ) -> Tensor:
         plain = not options and (generator is None or generator.__class__ is Generator)
         if plain:
-            draw = known.find(known.token, self, *args)
-            if draw is not None and _is_open(self):
-                draw(self._array, generator or default_generator)
-                finish_write(self, None)
-                return self
+            draw = known.find(known.token, self, *args) if args else known.find(known.token, self)
+            if draw is not None:
+                if args and args[0].__class__ is Tensor:
+                    draw = partial(draw, args[0]._array)
+                if _is_drawn(self, draw, generator):
+                    return self
         if len(args) > len(names) or not options.keys() <= set(names[len(args) :]):
             raise TypeError(
                 f"{name}() received an invalid combination of arguments - it takes {names} and "
@@ -78,6 +83,10 @@ def _filler(name: str, defaults: dict[str, Any], doc: str) -> None:
         finish_write(self, None)
         if plain and all(x.__class__ in REAL for x in args):
             known.learn(lambda: straight.of_layout(array, name, tuple(values)), self, *args)
+        elif plain and len(args) == 1 and args[0].__class__ is Tensor and self.__class__ is Tensor:
+            draw = straight.below(array, values[0]) if array.__class__ is ndarray else None
+            if draw is not None:
+                keep(known.token, (self, args[0]), draw)
         return self
 
     fill.__name__ = fill.__qualname__ = name
@@ -158,9 +167,7 @@ def random_(self: Tensor, *args: Any, generator: Generator | None = None, **opti
     plain = not options and (generator is None or generator.__class__ is Generator)
     if plain:
         draw = _INTEGERS.find(_INTEGERS.token, self, *args)
-        if draw is not None and _is_open(self):
-            draw(self._array, generator or default_generator)
-            finish_write(self, None)
+        if draw is not None and _is_drawn(self, draw, generator):
             return self
     low, high = options.pop("from", None), options.pop("to", None)
     bounded = bool(args) or low is not None or high is not None
@@ -194,14 +201,20 @@ def random_(self: Tensor, *args: Any, generator: Generator | None = None, **opti
 _INTEGERS = Finding()
 
 
-def _is_open(self: Tensor) -> bool:
-    """May its memory be written to without a look at histories?"""
-    if self._cell[0] is UNVERSIONED or not self._array.flags.behaved:
+def _is_drawn(self: Tensor, draw: straight.Fill, generator: Generator | None) -> bool:
+    """Draw for a tensor of known layout; False, and nothing drawn, where its history or memory is to be looked at."""
+    array, cell = self._array, self._cell
+    if cell[0] is UNVERSIONED or not array.flags.behaved:
         return False
-    if not mode.recording:
-        return True
-    base = self._base
-    return self._node is None and (base is None or base._node is None)
+    if mode.recording:
+        base = self._base
+        if self._node is not None or (base is not None and base._node is not None):
+            return False
+    draw(array, generator or default_generator)
+    cell[0] += 1
+    if getrefcount(cell) > UNSAVED:
+        note_write(cell)
+    return True
 
 
 _random = _sampled("Random")
@@ -231,12 +244,25 @@ def bernoulli(
 
     Source: torch.bernoulli
     """
+    plain = out is None and (generator is None or generator.__class__ is Generator)
+    if plain and p is None and input.__class__ is Tensor and input._node is None:
+        draw = _PROBABLE.find(_PROBABLE.token, input)
+        if draw is not None:
+            array = input._array
+            values = np.empty(array.shape, array.dtype)
+            draw(array, values, generator or default_generator)
+            return handle.make(values, input._kind, None, [0], None)
     values = scratch(input._kind, input._array.shape)
     probability = input._array if p is None else number(p, "bernoulli", "p", 2)
     draws.bernoulli_(values, probability, checked_generator("bernoulli", generator))
     if out is None and input._node is None:
+        if plain and p is None and values.__class__ is ndarray:
+            _PROBABLE.learn(lambda: straight.below(values, input._array), input)
         return wrap(values, input._kind)
     return into(out, _bernoulli(input, values), "bernoulli")
+
+
+_PROBABLE = Finding()
 
 
 @public()
