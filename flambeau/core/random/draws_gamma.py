@@ -7,8 +7,9 @@ import math
 import numpy as np
 
 from ... import kernels
+from . import check
 from .generator import Generator, default_generator
-from .words import until_made
+from .words import rejected
 
 THIRD = 0.3333333432674408
 """One third as PyTorch's kernel has it: a float32."""
@@ -67,28 +68,20 @@ def standard_gamma(alpha: np.ndarray, generator: Generator | None = None) -> np.
     Source: torch._standard_gamma; Marsaglia and Tsang, ACM TOMS 26 (2000)
     """
     generator = generator or default_generator
+    if kernels.enabled():
+        rejection = kernels.array.rejection
+        made = rejection.empty_like(alpha)
+        try:
+            rejected("gamma", (rejection.flat(alpha),), made, generator, checks=True)
+        except ArithmeticError:
+            check.shapes("_standard_gamma", False)
+        return made.reshape(alpha.shape).astype(alpha.dtype, copy=False)
+    check.shapes("_standard_gamma", bool((alpha >= 0).all()))
+    stream = _Stream(generator)
     with generator.lock:
-        if kernels.enabled():
-            values = _gamma_many(alpha, generator)
-        else:
-            stream = _Stream(generator)
-            values = np.array([_gamma(a, stream) for a in alpha.ravel()])
+        values = np.array([_gamma(a, stream) for a in alpha.ravel()])
     smallest = np.finfo(alpha.dtype).tiny
     return np.maximum(values.reshape(alpha.shape), smallest).astype(alpha.dtype, copy=False)
-
-
-def _gamma_many(alpha: np.ndarray, generator: Generator) -> np.ndarray:
-    """Gamma numbers by the kernel."""
-    rejection = kernels.array.rejection
-    flat, made = rejection.flat(alpha), rejection.empty_like(alpha)
-    waiting = rejection.Waiting(generator.next_normal)
-    until_made(
-        made.size,
-        generator,
-        lambda words, at: rejection.gamma(flat[at:], words, made[at:], waiting),
-    )
-    generator.next_normal = waiting.normal
-    return made
 
 
 def dirichlet(alpha: np.ndarray, generator: Generator | None = None) -> np.ndarray:
@@ -97,5 +90,9 @@ def dirichlet(alpha: np.ndarray, generator: Generator | None = None) -> np.ndarr
     Source: torch._sample_dirichlet
     """
     drawn = standard_gamma(alpha.astype(np.float64), generator)
+    if drawn.size and drawn.flags.c_contiguous and kernels.enabled():
+        made = np.empty(alpha.shape, alpha.dtype)
+        kernels.array.rejection.simplex(drawn, made, alpha.shape[-1])
+        return made
     values = (drawn / drawn.sum(-1, keepdims=True)).astype(alpha.dtype)
     return np.maximum(values, np.finfo(alpha.dtype).tiny)

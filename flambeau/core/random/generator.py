@@ -159,9 +159,8 @@ class Generator:
         self._seed = DEFAULT_SEED
         self.stream = None
         self.next_normal: float | None = None
-        self.left = np.empty(
-            1
-        )  # where a kernel puts the second number of a pair, while it is drawn
+        # Where kernels put the second number of a pair, and whether there is one, while they draw.
+        self.left, self.waits = np.empty(1), np.empty(1, np.int64)
 
     def manual_seed(self, seed: int) -> Generator:
         """Start the stream again from `seed`.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -104,6 +104,54 @@ def fill(
     if not contiguous:
         target[...] = flat.reshape(target.shape)
     return out
+
+
+def rejected(
+    name: str, given: Sequence[np.ndarray], made: np.ndarray, generator: Generator, *tails: np.ndarray,
+    checks: bool = False,
+) -> None:  # fmt: skip
+    """Fill an array in order with numbers of a kernel of `kernels/array/rejection.py`, of which each takes as many words
+    as it takes.
+
+    Args:
+        name: The kernel's.
+        given: Arrays in order of one dtype, with an element for each number.
+        tails: Further arrays.
+        checks: Is a parameter below 0 out of its range?
+
+    Raises:
+        ArithmeticError: A parameter is out of its range; nothing is drawn.
+    """
+    rejection = kernels.array.rejection
+    kernel, size = rejection.drawer(name, given[0].dtype), made.size
+    with generator.lock:
+        waiting, left, waits = generator.next_normal, generator.left, generator.waits
+        left[0], waits[0] = waiting or 0.0, waiting is not None
+        stream = generator.stream
+        if size <= BLOCK and stream is not None and (rest := BLOCK - stream.used) > size:
+            start = stream.used
+            status = kernel(
+                *given, *tails, stream.block, made, waits, left, 1, size, size, 0, start, rest
+            )
+            if status >= rejection.WRONG:
+                raise ArithmeticError(name)
+            if status >> 32 == size:
+                stream.used = start + (status & 0xFFFF_FFFF)
+                generator.next_normal = left.item() if waits.item() else None
+                return
+            left[0], waits[0] = waiting or 0.0, waiting is not None
+        if checks and not (given[0] >= 0).all():
+            raise ArithmeticError(name)
+
+        def draw(words: np.ndarray, at: int) -> tuple[int, int]:
+            arrays = [x[at:] for x in given]
+            status = kernel(
+                *arrays, *tails, words, made[at:], waits, left, 1, size - at, size - at, 0, 0, len(words)
+            )  # fmt: skip
+            return rejection.counted(status)  # type: ignore[no-any-return]
+
+        until_made(size, generator, draw)
+        generator.next_normal = left.item() if waits.item() else None
 
 
 def until_made(
