@@ -11,7 +11,8 @@ from ... import kernels
 from ...formula.dimensions import broadcast_arrays
 from . import check
 from .generator import Generator, default_generator
-from .words import check_floating, rejected, uniform64
+from .rejection import rejected, rejecting
+from .words import check_floating, uniform64
 
 Uniform = Callable[[], float]
 
@@ -79,21 +80,30 @@ def poisson(rate: np.ndarray, generator: Generator | None = None) -> np.ndarray:
     if kernels.enabled():
         rejection = kernels.array.rejection
         made = rejection.empty_like(rate)
-        try:
-            rejected(
-                "poisson",
-                (rejection.flat(rate),),
-                made,
-                generator or default_generator,
-                checks=True,
-            )
-        except ArithmeticError:
-            check.rates(False)
+        rejected(
+            "poisson", (rejection.flat(rate),), made, generator or default_generator, refuse=_refuse
+        )
         return made.reshape(rate.shape).astype(rate.dtype, copy=False)
     check.rates(bool((rate >= 0).all()))
     wide = rate.astype(np.float64)
     values = _each(lambda rates, uniform: _poisson(rates[0], uniform), (wide,), generator)
     return np.array(values, np.float64).reshape(rate.shape).astype(rate.dtype)
+
+
+def _refuse() -> None:
+    check.rates(False)
+
+
+def poisson_like(rate: np.ndarray) -> Callable[..., np.ndarray] | None:
+    """`poisson` for rates like these, given a generator and the rates; None where they are not few, or not for kernels."""
+    return rejecting("poisson", rate, refuse=_refuse)
+
+
+def binomial_like(count: np.ndarray, prob: np.ndarray) -> Callable[..., np.ndarray] | None:
+    """`binomial` for arrays like these, given a generator and both; None likewise."""
+    if count.shape != prob.shape or count.dtype != prob.dtype:
+        return None
+    return rejecting("binomial", count, _TAILS)
 
 
 def _poisson(rate: float, uniform: Uniform) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
@@ -104,86 +104,6 @@ def fill(
     if not contiguous:
         target[...] = flat.reshape(target.shape)
     return out
-
-
-def rejected(
-    name: str, given: Sequence[np.ndarray], made: np.ndarray, generator: Generator, *tails: np.ndarray,
-    checks: bool = False,
-) -> None:  # fmt: skip
-    """Fill an array in order with numbers of a kernel of `kernels/array/rejection.py`, of which each takes as many words
-    as it takes.
-
-    Args:
-        name: The kernel's.
-        given: Arrays in order of one dtype, with an element for each number.
-        tails: Further arrays.
-        checks: Is a parameter below 0 out of its range?
-
-    Raises:
-        ArithmeticError: A parameter is out of its range; nothing is drawn.
-    """
-    rejection = kernels.array.rejection
-    kernel, size = rejection.drawer(name, given[0].dtype), made.size
-    with generator.lock:
-        waiting, left, waits = generator.next_normal, generator.left, generator.waits
-        left[0], waits[0] = waiting or 0.0, waiting is not None
-        stream = generator.stream
-        if size <= BLOCK and stream is not None and (rest := BLOCK - stream.used) > size:
-            start = stream.used
-            status = kernel(
-                *given, *tails, stream.block, made, waits, left, 1, size, size, 0, start, rest
-            )
-            if status >= rejection.WRONG:
-                raise ArithmeticError(name)
-            if status >> 32 == size:
-                stream.used = start + (status & 0xFFFF_FFFF)
-                generator.next_normal = left.item() if waits.item() else None
-                return
-            left[0], waits[0] = waiting or 0.0, waiting is not None
-        if checks and not (given[0] >= 0).all():
-            raise ArithmeticError(name)
-
-        def draw(words: np.ndarray, at: int) -> tuple[int, int]:
-            arrays = [x[at:] for x in given]
-            status = kernel(
-                *arrays, *tails, words, made[at:], waits, left, 1, size - at, size - at, 0, 0, len(words)
-            )  # fmt: skip
-            return rejection.counted(status)  # type: ignore[no-any-return]
-
-        until_made(size, generator, draw)
-        generator.next_normal = left.item() if waits.item() else None
-
-
-def until_made(
-    size: int,
-    generator: Generator,
-    draw: Callable[[np.ndarray, int], tuple[int, int]],
-) -> None:
-    """Let `draw` make `size` numbers, of which each takes as many words as it takes.
-
-    Args:
-        draw: Given words and how many numbers are made already, makes more as far as the words reach, and says how many
-            these are and how many words they took. A number that lacks words is begun again with more of them.
-    """
-    done = used = 0
-    words = before = None
-    while done < size:
-        blocks = (size - done) * used // max(done, 1) * 9 // (10 * BLOCK)  # rather too few
-        before = generator.raw_state() if blocks > 1 else None
-        if blocks > 1:
-            fresh = generator.take(BLOCK * min(blocks, CHUNK // BLOCK))
-        else:
-            fresh = generator.take(generator.rest().size or BLOCK)
-        words = fresh if words is None else np.concatenate((words, fresh))
-        count, took = draw(words, done)
-        done, used, words = done + count, used + took, words[took:]
-    if words is None or not words.size:
-        return
-    if before is None:
-        generator.give_back(words.size)
-    else:
-        generator.restore(before)
-        generator.take(fresh.size - words.size)
 
 
 def real_view(out: np.ndarray) -> np.ndarray:

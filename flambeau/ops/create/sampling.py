@@ -280,8 +280,33 @@ def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
     Source: torch.poisson; Hörmann, The transformed rejection method for generating Poisson random
         variables, Insurance: Mathematics and Economics 12 (1993).
     """
+    made = drawn_as_known(_RATES, generator, input)
+    if made is not None:
+        return made
     values = draws_discrete.poisson(input._array, checked_generator("poisson", generator))
-    return wrap(values, input._kind) if input._node is None else _poisson(input, values)
+    if input._node is None:
+        if values.__class__ is ndarray:
+            _RATES.learn(lambda: draws_discrete.poisson_like(input._array), input)
+        return wrap(values, input._kind)
+    return _poisson(input, values)
+
+
+_RATES, _TRIALS = Finding(), Finding()
+
+
+def drawn_as_known(known: Finding, generator: Generator | None, *tensors: Tensor) -> Tensor | None:
+    """What is drawn for tensors like these, if that is known; None, and nothing drawn, also where there are histories."""
+    if generator is not None and generator.__class__ is not Generator:
+        return None
+    first = tensors[0]
+    for x in tensors:
+        if x.__class__ is not Tensor or x._node is not None:
+            return None
+    draw = known.find(known.token, *tensors)
+    if draw is None:
+        return None
+    array = draw(generator or default_generator, *[x._array for x in tensors])
+    return handle.make(array, first._kind, None, [0], None)
 
 
 @public()
@@ -302,6 +327,9 @@ def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) ->
     Source: torch.binomial; Hörmann, The generation of binomial random variates, J. Statist. Comput.
         Simul. 46 (1993).
     """
+    made = drawn_as_known(_TRIALS, generator, count, prob)
+    if made is not None:
+        return made
     for argument, given in (("count", count), ("prob", prob)):
         if not given.is_floating_point():
             raise ValueError(
@@ -309,7 +337,12 @@ def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) ->
                 f"{given.dtype.legacy}"
             )
     generator = checked_generator("binomial", generator)
-    return wrap(draws_discrete.binomial(count._array, prob._array, generator), count._kind)
+    values = draws_discrete.binomial(count._array, prob._array, generator)
+    if values.__class__ is ndarray and count.__class__ is prob.__class__ is Tensor:
+        draw = draws_discrete.binomial_like(count._array, prob._array)
+        if draw is not None:
+            keep(_TRIALS.token, (count, prob), draw)
+    return wrap(values, count._kind)
 
 
 # ---- normal numbers with given means ---------------------------------------------------------------
