@@ -23,23 +23,9 @@ def rejected(
         tails: Further arrays.
         refuse: Raises an error for a parameter below 0, before anything is drawn.
     """
-    kernel, size = kernels.array.rejection.drawer(name, given[0].dtype), made.size
+    kernel = kernels.array.rejection.drawer(name, given[0].dtype)
     with generator.lock:
-        if size <= BLOCK and _is_drawn(kernel, (*given, *tails), made, size, generator, refuse):
-            return
-        if refuse is not None and not (given[0] >= 0).all():
-            refuse()
-        left, waits = _waiting(generator)
-
-        def draw(words: np.ndarray, at: int) -> tuple[int, int]:
-            arrays, rest = [x[at:] for x in given], size - at
-            status = kernel(
-                *arrays, *tails, words, made[at:], waits, left, 1, rest, rest, 0, 0, len(words)
-            )
-            return status >> 32, status & _LOW
-
-        until_made(size, generator, draw)
-        generator.next_normal = left.item() if waits.item() else None
+        _draw(kernel, given, tails, made, made.size, generator, refuse)
 
 
 _LOW = 0xFFFF_FFFF
@@ -55,24 +41,45 @@ def _waiting(generator: Generator) -> tuple[np.ndarray, np.ndarray]:
     return left, waits
 
 
-def _is_drawn(
-    kernel: Callable[..., int], given: Sequence[np.ndarray], made: np.ndarray, size: int, generator: Generator,
-    refuse: Callable[[], None] | None,
-) -> bool:  # fmt: skip
-    """Draw of the rest of the present block; False, and nothing drawn, where it does not suffice."""
-    stream = generator.stream
-    if stream is None:
-        return False
+def _draw(
+    kernel: Callable[..., int], given: Sequence[np.ndarray], tails: tuple[np.ndarray, ...], made: np.ndarray,
+    size: int, generator: Generator, refuse: Callable[[], None] | None,
+) -> None:  # fmt: skip
+    """Draw of the rest of the present block; if that does not suffice all anew with the next block too, and so on."""
+    stream = generator.stream or generator.started()
     start = stream.used
+    rest = BLOCK - start
     left, waits = _waiting(generator)
-    status = kernel(*given, stream.block, made, waits, left, 1, size, size, 0, start, BLOCK - start)
-    if status >> 32 != size:
+    if rest > 1:
+        status = kernel(
+            *given, *tails, stream.block, made, waits, left, 1, size, size, 0, start, rest
+        )
         if status >= _WRONG and refuse is not None:
             refuse()
-        return False
-    stream.used = start + (status & _LOW)
+        if status >> 32 == size:
+            stream.used = start + (status & _LOW)
+            generator.next_normal = left.item() if waits.item() else None
+            return
+        left, waits = _waiting(generator)
+    if refuse is not None and not (given[0] >= 0).all():
+        refuse()
+    words = generator.take(rest + BLOCK)
+    status = kernel(*given, *tails, words, made, waits, left, 1, size, size, 0, 0, rest + BLOCK)
+    if status >> 32 == size:
+        stream.used = (status & _LOW) - rest
+        generator.next_normal = left.item() if waits.item() else None
+        return
+    used = status & _LOW
+
+    def draw(words: np.ndarray, at: int) -> tuple[int, int]:
+        arrays, rest = [x[at:] for x in given], size - at
+        status = kernel(
+            *arrays, *tails, words, made[at:], waits, left, 1, rest, rest, 0, 0, len(words)
+        )
+        return status >> 32, status & _LOW
+
+    _until_made(size, generator, draw, status >> 32, used, words[used:])
     generator.next_normal = left.item() if waits.item() else None
-    return True
 
 
 _WRONG = 1 << 61
@@ -87,46 +94,52 @@ def rejecting(
     kernel = kernels.array.rejection.drawer(name, dtype) if 0 < size <= BLOCK else None
     if kernel is None:
         return None
+    normal, one = name == "gamma", not tails and sample.flags.c_contiguous
 
     def draw(generator: Generator, *given: np.ndarray) -> np.ndarray:
         made = empty(shape, dtype)
-        for x in given:
-            if not x.flags.carray:
-                given = tuple([np.require(y, None, "CA") for y in given])
-                break
+        if not (one or all(x.flags.carray for x in given)):
+            given = tuple([np.require(x, None, "CA") for x in given])
         with generator.lock:
-            if not _is_drawn(kernel, (*given, *tails), made, size, generator, refuse):
-                flat = [x.reshape(-1) for x in given]
-                rejected(name, flat, made.reshape(-1), generator, *tails, refuse=refuse)
+            stream = generator.stream
+            if normal or stream is None or (rest := BLOCK - (start := stream.used)) < 2:
+                _draw(kernel, given, tails, made, size, generator, refuse)
+                return made
+            left, waits = generator.left, generator.waits
+            status = kernel(
+                *given, *tails, stream.block, made, waits, left, 1, size, size, 0, start, rest
+            )
+            if status >> 32 == size:
+                stream.used = start + (status & _LOW)
+            else:
+                _draw(kernel, given, tails, made, size, generator, refuse)
         return made
 
     return draw
 
 
-def until_made(
-    size: int,
-    generator: Generator,
-    draw: Callable[[np.ndarray, int], tuple[int, int]],
-) -> None:
+def _until_made(
+    size: int, generator: Generator, draw: Callable[[np.ndarray, int], tuple[int, int]], done: int, used: int,
+    words: np.ndarray,
+) -> None:  # fmt: skip
     """Let `draw` make `size` numbers, of which each takes as many words as it takes.
 
     Args:
         draw: Given words and how many numbers are made already, makes more as far as the words reach, and says how many
             these are and how many words they took. A number that lacks words is begun again with more of them.
+        done, used: How many are made, and what words that took.
+        words: Those that are left of them.
     """
-    done = used = 0
-    words = before = None
+    before = None
     while done < size:
         blocks = (size - done) * used // max(done, 1) * 9 // (10 * BLOCK)  # rather too few
+        blocks = min(max(blocks, 1), CHUNK // BLOCK)
         before = generator.raw_state() if blocks > 1 else None
-        if blocks > 1:
-            fresh = generator.take(BLOCK * min(blocks, CHUNK // BLOCK))
-        else:
-            fresh = generator.take(generator.rest().size or BLOCK)
-        words = fresh if words is None else np.concatenate((words, fresh))
+        fresh = generator.take(BLOCK * blocks)
+        words = np.concatenate((words, fresh))
         count, took = draw(words, done)
         done, used, words = done + count, used + took, words[took:]
-    if words is None or not words.size:
+    if not words.size:
         return
     if before is None:
         generator.give_back(words.size)
