@@ -90,10 +90,11 @@ def rejecting(
     name: str, sample: np.ndarray, *tails: np.ndarray, refuse: Callable[[], None] | None = None
 ) -> Callable[..., np.ndarray] | None:
     """What draws for arrays like one, given these and a generator; None where that is not for a kernel, or takes long."""
-    shape, dtype, size, empty = sample.shape, sample.dtype, sample.size, np.empty
+    shape, dtype, size = sample.shape, sample.dtype, sample.size
     kernel = kernels.array.rejection.drawer(name, dtype) if 0 < size <= BLOCK else None
     if kernel is None:
         return None
+    empty = kernels.array.zeros.allocator()
     normal, one = name == "gamma", not tails and sample.flags.c_contiguous
 
     def draw(generator: Generator, *given: np.ndarray) -> np.ndarray:

@@ -126,7 +126,7 @@ def making(sample: np.ndarray, name: str, *given: Any) -> Callable[[Generator], 
     fill = filling(name, sample.dtype, size, sample.flags.c_contiguous, *given)
     if fill is None:
         return None
-    shape, dtype, empty = sample.shape, sample.dtype, np.empty
+    shape, dtype, empty = sample.shape, sample.dtype, kernels.array.zeros.allocator()
     if sample.flags.c_contiguous:
 
         def make(generator: Generator) -> np.ndarray:

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from functools import cache, partial
-from sys import getrefcount
 from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
-from ...autograd.location import UNSAVED, note_write
 from ...autograd.mode import mode
 from ...core import tensor as handle
 from ...core.dtype import int64
 from ...core.number import number
 from ...core.random import draws, draws_discrete, draws_integer, straight
 from ...core.random.generator import Generator, default_generator
-from ...core.tensor import UNVERSIONED, Tensor, wrap
+from ...core.tensor import Tensor, wrap
 from ...dispatch.formula.formula_node import REAL
 from ...dispatch.registry import method, public
 from ...dispatch.remembered import Finding, keep
 from ...dispatch.rule.rule_operation import operation
-from ...dispatch.write import broadcast, check_writable, finish_write, store
+from ...dispatch.write import broadcast, check_writable, finish_write, store, written_as_known
 from .factory import check_placement, finish, into, place, scratch, scratch_like, shape_of
 from .rand import checked_generator
 
@@ -58,7 +56,7 @@ def _filler(name: str, defaults: dict[str, Any], doc: str) -> None:
             if draw is not None:
                 if args and args[0].__class__ is Tensor:
                     draw = partial(draw, args[0]._array)
-                if _is_drawn(self, draw, generator):
+                if written_as_known(self, draw, generator or default_generator):
                     return self
         if len(args) > len(names) or not options.keys() <= set(names[len(args) :]):
             raise TypeError(
@@ -167,7 +165,7 @@ def random_(self: Tensor, *args: Any, generator: Generator | None = None, **opti
     plain = not options and (generator is None or generator.__class__ is Generator)
     if plain:
         draw = _INTEGERS.find(_INTEGERS.token, self, *args)
-        if draw is not None and _is_drawn(self, draw, generator):
+        if draw is not None and written_as_known(self, draw, generator or default_generator):
             return self
     low, high = options.pop("from", None), options.pop("to", None)
     bounded = bool(args) or low is not None or high is not None
@@ -199,22 +197,6 @@ def random_(self: Tensor, *args: Any, generator: Generator | None = None, **opti
 
 
 _INTEGERS = Finding()
-
-
-def _is_drawn(self: Tensor, draw: straight.Fill, generator: Generator | None) -> bool:
-    """Draw for a tensor of known layout; False, and nothing drawn, where its history or memory is to be looked at."""
-    array, cell = self._array, self._cell
-    if cell[0] is UNVERSIONED or not array.flags.behaved:
-        return False
-    if mode.recording:
-        base = self._base
-        if self._node is not None or (base is not None and base._node is not None):
-            return False
-    draw(array, generator or default_generator)
-    cell[0] += 1
-    if getrefcount(cell) > UNSAVED:
-        note_write(cell)
-    return True
 
 
 _random = _sampled("Random")
