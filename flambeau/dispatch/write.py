@@ -138,9 +138,9 @@ def finish_write(target: Tensor, node: Any, made: Tensor | None = None) -> None:
         rebase(target, node, cell)
 
 
-def written_as_known(target: Tensor, write: Callable[..., Any], *given: Any) -> bool:
-    """Let `write`, which is known for the target's layout, write to its array, given that and more; False, and nothing
-    written, where its memory or its history are to be looked at."""
+def written_as_known(target: Tensor, write: Callable[..., Any], given: Any = None) -> bool:
+    """Let `write`, which is known for the target's layout, write to its array, given that (and `given`); False, and
+    nothing written, where its memory or its history are to be looked at."""
     array, cell = target._array, target._cell
     if cell[0] is UNVERSIONED or not array.flags.behaved:
         return False
@@ -148,7 +148,10 @@ def written_as_known(target: Tensor, write: Callable[..., Any], *given: Any) -> 
         base = target._base
         if target._node is not None or (base is not None and base._node is not None):
             return False
-    write(array, *given)
+    if given is None:
+        write(array)
+    else:
+        write(array, given)
     cell[0] += 1
     if getrefcount(cell) > UNSAVED:
         note_write(cell)

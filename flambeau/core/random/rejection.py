@@ -101,7 +101,9 @@ def rejecting(
         made = empty(shape, dtype)
         if not (one or all(x.flags.carray for x in given)):
             given = tuple([np.require(x, None, "CA") for x in given])
-        with generator.lock:
+        lock = generator.lock
+        lock.acquire()
+        try:
             stream = generator.stream
             if normal or stream is None or (rest := BLOCK - (start := stream.used)) < 2:
                 _draw(kernel, given, tails, made, size, generator, refuse)
@@ -114,6 +116,8 @@ def rejecting(
                 stream.used = start + (status & _LOW)
             else:
                 _draw(kernel, given, tails, made, size, generator, refuse)
+        finally:
+            lock.release()
         return made
 
     return draw
