@@ -181,6 +181,30 @@ def filling(name: str, dtype: np.dtype, size: int, in_order: bool, *given: Any) 
     return fill
 
 
+def permuting(count: int) -> Callable[[Generator], np.ndarray] | None:
+    """What makes the int64 below `count` in random order; None where they are not few."""
+    if not 1 < count <= BLOCK or not kernels.enabled():
+        return None
+    kernel, words, empty = (
+        kernels.array.draw.permutation,
+        count - 1,
+        kernels.array.zeros.allocator(),
+    )
+    shape, dtype = (count,), np.dtype(np.int64)
+
+    def make(generator: Generator) -> np.ndarray:
+        made = empty(shape, dtype)
+        lock = generator.lock
+        lock.acquire()
+        try:
+            kernel(generator.take(words), made)
+        finally:
+            lock.release()
+        return made
+
+    return make
+
+
 def _normal(
     name: str, dtype: np.dtype, size: int, in_order: bool, mean: float, std: float
 ) -> Fill | None:

@@ -386,10 +386,17 @@ def _randperm(kind: Any, n: int, *, generator: Any = None) -> Any:
 def randperm(*args: Any, **options: Any) -> Tensor:
     usual = len(args) == 1 and not options and args[0].__class__ is int
     if usual and 0 <= args[0] <= _SHORT and (state.one_device or defaults.current is CPU):
+        make = _PERMUTED.find(_PERMUTED.token, args[0])
+        if make is not None:
+            return handle.make(make(default_generator), _INT64, None, [0], None)
+        case = straight.permuting(args[0])
+        if case is not None:
+            _PERMUTED.keep(case, args[0])
         return handle.make(draws_integer.randperm(args[0]), _INT64, None, [0], None)
     return _randperm(*args, **options)
 
 
+_PERMUTED = Finding()
 _SHORT = 1 << 12
 """Up to so many, no check of what the dtype holds is wanted."""
 randperm.__doc__ = _randperm.__doc__
