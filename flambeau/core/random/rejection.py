@@ -100,7 +100,7 @@ def rejecting(
     def draw(generator: Generator, *given: np.ndarray) -> np.ndarray:
         made = empty(shape, dtype)
         if not (one or all(x.flags.carray for x in given)):
-            given = tuple([np.require(x, None, "CA") for x in given])
+            given = tuple([x.copy() for x in given])
         lock = generator.lock
         lock.acquire()
         try:

@@ -82,7 +82,7 @@ def _below(dtype: np.dtype, size: int, in_order: bool) -> Any:
 
     def fill(p: np.ndarray, out: np.ndarray, generator: Generator) -> None:
         if not (in_order and p.flags.aligned):
-            p = np.require(p, None, "CA")
+            p = p.copy()
         if kernel(p, p, p, 1, size, size, 0, 0, 0, 0):
             check.probabilities(False)
         lock = generator.lock
@@ -119,7 +119,23 @@ def of_layout(array: np.ndarray, name: str, given: tuple[Any, ...]) -> Fill | No
     if fill is None or in_order:
         return fill
     dims = memory_dims(array)
-    return lambda out, generator: _in_memory_order(out, dims, fill, generator)
+    inside = array.transpose(dims)
+    if inside.flags.c_contiguous and min(array.strides) > 0:
+        return fill  # which writes where the memory begins, whatever the strides
+    shape, dtype, empty, copy = (
+        inside.shape,
+        array.dtype,
+        kernels.array.zeros.allocator(),
+        np.copyto,
+    )
+    turned = dims != list(range(array.ndim))
+
+    def fill_apart(out: np.ndarray, generator: Generator) -> None:
+        made = empty(shape, dtype)
+        fill(made, generator)
+        copy(out.transpose(dims) if turned else out, made)
+
+    return fill_apart
 
 
 def making(sample: np.ndarray, name: str, *given: Any) -> Callable[[Generator], np.ndarray] | None:
@@ -140,12 +156,15 @@ def making(sample: np.ndarray, name: str, *given: Any) -> Callable[[Generator], 
 
         return make
     dims = memory_dims(sample)
-    inside, back = tuple(shape[d] for d in dims), tuple(np.argsort(dims).tolist())
+    inside, turn = (
+        tuple(shape[d] for d in dims),
+        kernels.array.zeros.turning(np.argsort(dims).tolist()),
+    )
 
     def make_across(generator: Generator) -> np.ndarray:
         array = empty(inside, dtype)
         fill(array, generator)
-        return array.transpose(back)
+        return turn(array)
 
     return make_across
 

@@ -11,7 +11,7 @@ import numpy as np
 from ..llvm import BITS, Value, external
 from ..runtime.entry import Body, NoNumbers, kernel
 from ..runtime.process import machine
-from .zeros import allocator
+from .zeros import allocator, turning
 
 ELEMENTS = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
 """Of the parts."""
@@ -23,32 +23,52 @@ FEW = 256
 
 
 def like(first: Any, second: Any, target: Any, lengths: bool = False) -> Callable | None:
-    """What makes complex numbers of arrays like two of one layout; None where their elements do not lie without gaps.
+    """What makes complex numbers of arrays like two; None where that is not for a kernel.
 
     Args:
         first, second: Real and imaginary parts, or a few lengths and angles.
         target: The complex dtype.
     """
-    size, element = first.size, ELEMENTS.get(first.dtype)
-    alike = first.strides == second.strides and first.dtype == second.dtype
-    if (
-        element is None
-        or not alike
-        or first.shape != second.shape
-        or not 0 < size <= (FEW if lengths else size)
-    ):
+    element = ELEMENTS.get(first.dtype)
+    if element is None or first.dtype != second.dtype or not first.size or not second.size:
         return None
+    kernel, empty = (_lengths if lengths else _parts)(element), allocator()
+    most = FEW if lengths else first.size
     dims = sorted(range(first.ndim), key=lambda dim: -first.strides[dim])
     inside = first.transpose(dims)
-    if not inside.flags.c_contiguous:
+    alike = first.strides == second.strides and first.shape == second.shape
+    if not alike or not inside.flags.c_contiguous:
+        return _of_copies(kernel, empty, np.broadcast(first, second), first.dtype, target)
+    if first.size > most:
         return None
-    kernel, shape, empty = (_lengths if lengths else _parts)(element), inside.shape, allocator()
-    back = None if first.flags.c_contiguous else np.argsort(dims).tolist()
+    shape, size = inside.shape, first.size
+    turn = None if first.flags.c_contiguous else turning(np.argsort(dims).tolist())
 
     def make(x: Any, y: Any) -> Any:
         made = empty(shape, target)
         kernel(x, y, made, 1, size, size, 1)
-        return made if back is None else made.transpose(back)
+        return made if turn is None else turn(made)
+
+    return make
+
+
+def _of_copies(kernel: Callable, empty: Callable, both: Any, dtype: Any, target: Any) -> Any:
+    """The same for a few elements in any layout, which are put in order first."""
+    shape, size, copy = both.shape, both.size, np.copyto
+    if size > FEW:
+        return None
+
+    def spread(x: Any) -> Any:
+        if x.shape == shape and x.flags.c_contiguous:
+            return x
+        made = empty(shape, dtype)
+        copy(made, x)
+        return made
+
+    def make(x: Any, y: Any) -> Any:
+        made = empty(shape, target)
+        kernel(spread(x), spread(y), made, 1, size, size, 1)
+        return made
 
     return make
 

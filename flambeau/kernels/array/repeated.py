@@ -12,7 +12,7 @@ import numpy as np
 
 from ..runtime.process import LIMIT, enabled
 from .fill import filling
-from .zeros import allocator
+from .zeros import allocator, turning
 
 
 def like(sample: Any) -> Callable[[], Any] | None:
@@ -26,8 +26,8 @@ def like(sample: Any) -> Callable[[], Any] | None:
     make = _in_order(inside)
     if make is None or dims == list(range(sample.ndim)):
         return make
-    back = np.argsort(dims).tolist()
-    return lambda: make().transpose(back)
+    turn = turning(np.argsort(dims).tolist())
+    return lambda: turn(make())
 
 
 def _in_order(sample: Any) -> Callable[[], Any] | None:

@@ -32,6 +32,17 @@ def allocator() -> Callable[[Any, Any], Any]:
     return memory.empty  # type: ignore[no-any-return]
 
 
+def turning(dims: list[int]) -> Callable[[Any], Any]:
+    """``x.transpose(dims)``, of which that of all dimensions turned about takes a fourth of the time as ``x.T``."""
+    if dims == list(range(len(dims)))[::-1]:
+        return _turned
+    return lambda x: x.transpose(dims)
+
+
+def _turned(x: Any) -> Any:
+    return x.T
+
+
 def zeros(shape: Any, dtype: Any) -> Any:
     """`np.zeros`, in this memory where the array is large but not so large that it is not kept."""
     count = math.prod(shape)

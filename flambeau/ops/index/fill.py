@@ -19,7 +19,7 @@ from ...core.tensor import UNVERSIONED, Tensor, class_name
 from ...dispatch.formula.formula_node import REAL
 from ...dispatch.inplace import copied as copy_of_few
 from ...dispatch.registry import method, public
-from ...dispatch.remembered import Finding
+from ...dispatch.remembered import Finding, keep
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.write import broadcast, check_writable, finish_write, store, written_as_known
 from ...formula.quiet import quiet
@@ -149,7 +149,7 @@ def fill_(input: Tensor, value: Any) -> Tensor:
     return filled.into(self, (operand,), (), recorded, overlaps=True)
 
 
-_FILLED, _ZEROED, _FRESH = Finding(), Finding(), Finding()
+_FILLED, _ZEROED, _FRESH, _COPIED = Finding(), Finding(), Finding(), Finding()
 
 
 def _element(x: Tensor, value: Any) -> Any:
@@ -244,7 +244,7 @@ def zero_(input: Tensor) -> Tensor:
     return zeroed.into(self, (), (), self._node is not None, overlaps=True)
 
 
-_SMALL = 2048
+_SMALL = 1 << 14
 """Elements up to which NumPy copies them as fast."""
 
 
@@ -265,6 +265,10 @@ def copy_(self: Tensor, other: Tensor, non_blocking: bool = False) -> Tensor:
 
     Source: torch.Tensor.copy_
     """
+    if other.__class__ is Tensor and (other._node is None or not mode.recording):
+        write = _COPIED.find(_COPIED.token, self, other)
+        if write is not None and written_as_known(self, write, other._array):
+            return self
     if not isinstance(other, Tensor):
         if not isinstance(other, (bool, int, float, complex)):  # type: ignore[unreachable]
             raise TypeError(
@@ -291,6 +295,8 @@ def copy_(self: Tensor, other: Tensor, non_blocking: bool = False) -> Tensor:
         check_writable(self, (self, other))
     if other._kind is self._kind and array.size <= _SMALL:
         np.copyto(array, source)
+        if array.__class__ is source.__class__ is ndarray and other.__class__ is Tensor:
+            keep(_COPIED.token, (self, other), np.copyto)
     else:
         store(self, _real(source, array))
     finish_write(self, None)
