@@ -76,8 +76,21 @@ def _random_nonnegative(out: np.ndarray, generator: Generator | None) -> np.ndar
     check_integer.any_integer(dtype, "random_kernel_cpu")
     count = check_integer.largest_integer(dtype) + 1
     if name_of(dtype) in ("int64", "float64"):
-        return fill(out, generator, 2, lambda words: words64(words) % np.uint64(count))
+        return fill(out, generator, 2, lambda words: _remainder64(words, count))
     return fill(out, generator, 1, lambda words: _remainder32(words, count))
+
+
+def _remainder64(words: np.ndarray, count: int) -> np.ndarray:
+    """Numbers of two words, modulo up to 2**63."""
+    if count & (count - 1) == 0:
+        numbers = words64(words)
+        numbers &= np.uint64(count - 1)
+        return numbers.view(np.int64)
+    if not kernels.enabled():
+        return (words64(words) % np.uint64(count)).view(np.int64)
+    made = np.empty(len(words) // 2, np.int64)
+    kernels.array.draw.integers64(words, made, 0, count)
+    return made
 
 
 def _random_all64(out: np.ndarray, generator: Generator | None) -> np.ndarray:
@@ -108,7 +121,7 @@ def between(
             out,
             generator,
             2,
-            lambda words: (words64(words) % np.uint64(count)).view(dtype) + dtype.type(low),
+            lambda words: _remainder64(words, count) + dtype.type(low),
         )
     if low == 0:
         return fill(out, generator, 1, lambda words: _remainder32(words, count))

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ... import kernels
+from ..dtype import is_complex
 from . import check, check_integer
 from .generator import BLOCK, Generator, default_generator
 from .words import CHUNK, DIGITS, memory_dims, name_of
@@ -259,7 +260,7 @@ def _normal(
 
 
 def _uniform(dtype: np.dtype, low: float, high: float) -> Any:
-    if dtype.kind == "c":
+    if is_complex(dtype):
         return None
     check.uniform(dtype, low, high)
     return kernels.array.draw.straight("uniform", dtype, (low, high))

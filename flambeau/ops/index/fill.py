@@ -206,7 +206,8 @@ def fill(input: Tensor, value: Any) -> Tensor:
         if made is not None:
             made.fill_(value)  # type: ignore[attr-defined]
             made._cell[0] = 0
-            _FRESH.learn(lambda: repeated.like(made._array), input, value)
+            array = made._array
+            _FRESH.learn(lambda: repeated.like(array), input, value)
             return made
         given = value
         value = converted(number(value, "fill", "value", 2), input.dtype, input.numel() == 1)
