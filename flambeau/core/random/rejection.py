@@ -90,6 +90,8 @@ def rejecting(
     name: str, sample: np.ndarray, *tails: np.ndarray, refuse: Callable[[], None] | None = None
 ) -> Callable[..., np.ndarray] | None:
     """What draws for arrays like one, given these and a generator; None where that is not for a kernel, or takes long."""
+    if not kernels.enabled():
+        return None
     shape, dtype, size = sample.shape, sample.dtype, sample.size
     kernel = kernels.array.rejection.drawer(name, dtype) if 0 < size <= BLOCK else None
     if kernel is None:

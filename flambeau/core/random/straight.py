@@ -72,6 +72,8 @@ def below(
     """What `few_below` does for arrays like these, given p first; None where there is no kernel for it."""
     if out.shape != p.shape or out.dtype != p.dtype or not out.flags.c_contiguous:
         return None
+    if not kernels.enabled():
+        return None
     return _below(out.dtype, out.size, p.flags.c_contiguous)
 
 
@@ -113,7 +115,7 @@ def _in_memory_order(out: np.ndarray, dims: Any, fill: Fill, generator: Generato
 
 def of_layout(array: np.ndarray, name: str, given: tuple[Any, ...]) -> Fill | None:
     """What fills arrays of these sizes and strides, which may be written to; None where there is no kernel for it."""
-    if not 0 < array.size <= CHUNK:
+    if not 0 < array.size <= CHUNK or not kernels.enabled():
         return None
     in_order = array.flags.c_contiguous
     fill = filling(name, array.dtype, array.size, in_order, *given)
@@ -142,7 +144,7 @@ def of_layout(array: np.ndarray, name: str, given: tuple[Any, ...]) -> Fill | No
 def making(sample: np.ndarray, name: str, *given: Any) -> Callable[[Generator], np.ndarray] | None:
     """What makes arrays like one, whose elements lie without gaps; None where there is no kernel for it."""
     size = sample.size
-    if not 0 < size <= CHUNK:
+    if not 0 < size <= CHUNK or not kernels.enabled():
         return None
     fill = filling(name, sample.dtype, size, sample.flags.c_contiguous, *given)
     if fill is None:
