@@ -21,9 +21,10 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     Source: torch.nn.functional.one_hot
     """
     array = tensor._array
-    in_order = array.__class__ is ndarray and array.dtype == np.int64 and array.flags.carray
-    if in_order and num_classes > 0 and array.size and kernels.enabled():
-        made = kernels.array.hot.vectors(array, num_classes)
+    fits = array.__class__ is ndarray and array.dtype == np.int64 and num_classes > 0
+    if fits and array.size and kernels.enabled():
+        given = array if array.flags.carray else array.copy()
+        made = kernels.array.hot.vectors(given, num_classes)
         if made is not None:
             return wrap(made, tensor._kind)
     if tensor.dtype.name != "int64":
