@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from sys import getrefcount
 from typing import Any
 
@@ -136,6 +136,26 @@ def finish_write(target: Tensor, node: Any, made: Tensor | None = None) -> None:
         note_write(cell)
     if node is not None and mode.recording:
         rebase(target, node, cell)
+
+
+def written_as_known(target: Tensor, write: Callable[..., Any], given: Any = None) -> bool:
+    """Let `write`, which is known for the target's layout, write to its array, given that (and `given`); False, and
+    nothing written, where its memory or its history are to be looked at."""
+    array, cell = target._array, target._cell
+    if cell[0] is UNVERSIONED or not array.flags.behaved:
+        return False
+    if mode.recording:
+        base = target._base
+        if target._node is not None or (base is not None and base._node is not None):
+            return False
+    if given is None:
+        write(array)
+    else:
+        write(array, given)
+    cell[0] += 1
+    if getrefcount(cell) > UNSAVED:
+        note_write(cell)
+    return True
 
 
 def write_out(

@@ -83,7 +83,13 @@ def rates(all_are: bool) -> None:
         raise RuntimeError("invalid Poisson rate, expected rate to be non-negative")
 
 
+def shapes(function: str, all_are: bool) -> None:
+    """Were all elements shape parameters of gamma numbers?"""
+    if not all_are:
+        raise RuntimeError(f"{function}: parameters must not be negative")
+
+
 __all__ = [
     *("bernoulli", "cauchy", "exponential", "geometric", "log_normal", "normal", "probabilities"),
-    *("rates", "uniform"),
+    *("rates", "shapes", "uniform"),
 ]

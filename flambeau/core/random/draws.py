@@ -20,11 +20,11 @@ from .box_muller import CONSTANTS, PAIR, box_muller
 from .fma import fused
 from .generator import Generator, default_generator
 from .libm import cos_sin, each
+from .straight import GROUP, few, few_below
 from .words import (
     CHUNK,
     bits53,
     check_floating,
-    few,
     fill,
     memory_dims,
     name_of,
@@ -33,8 +33,6 @@ from .words import (
     uniform32,
     uniform64,
 )
-
-_GROUP = 2 * PAIR  # normals are made sixteen at a time
 
 
 def _fused(x: np.ndarray, y: float, z: float) -> np.ndarray:
@@ -57,32 +55,6 @@ def _exp(x: float) -> float:
         return math.inf
 
 
-# ---- a few numbers with the usual parameters ----------------------------------------------------------------------
-
-
-def _straight(name: str, general: Callable[[np.ndarray], np.ndarray]) -> Callable:
-    """`general` with its usual parameters and the default generator, for an array that is in order and may be written to."""
-    known: dict[np.dtype, Any] = {}
-
-    def fill(out: np.ndarray) -> None:
-        found, size = known.get(out.dtype), out.size
-        if found is None or not 0 < size <= _FEW:
-            if found is None and kernels.enabled():
-                made = kernels.array.draw.straight(name, out.dtype)
-                if made is not None:
-                    known[out.dtype] = made
-            general(out)
-            return
-        kernel, words, given = found
-        with default_generator.lock:
-            kernel(default_generator.take(size * words), out, 1, size, size, 0, *given)
-
-    return fill
-
-
-_FEW = 1 << 12
-
-
 # ---- continuous distributions ----------------------------------------------------------------
 
 
@@ -103,8 +75,7 @@ def uniform_(
 
     Source: torch.Tensor.uniform_.
     """
-    plain = low == 0 and high == 1 and out.dtype.kind == "f"
-    if plain and few(out, generator, out.itemsize // 4, kernels.array.draw.uniform):
+    if few(out, generator, "uniform_", low, high):
         return out
     if is_complex(out.dtype):
         uniform_(real_view(out), low, high, generator)
@@ -155,38 +126,28 @@ def normal_(
 
     Source: torch.Tensor.normal_; Box and Muller, Ann. Math. Statist. 29 (1958).
     """
-    check.normal(std)
-    size = out.size
-    if size == 0:
+    if few(out, generator, "normal_", mean, std):
         return out
-    plain = size < _GROUP and out.flags.carray and out.dtype.kind == "f" and out.itemsize > 2
-    if plain and kernels.enabled():
-        return _normal_few(out, mean, std, generator or default_generator)
+    check.normal(std)
+    if out.size == 0:
+        return out
     if is_complex(out.dtype):
         normal_(real_view(out), mean, std / math.sqrt(2), generator)
         return out
     check_floating(out.dtype, "normal_kernel_cpu")
     generator = generator or default_generator
     with generator.lock:
-        if out.size >= _GROUP and out.flags.c_contiguous:
+        if out.size >= GROUP and out.flags.c_contiguous:
             _normal_groups(out.reshape(-1), mean, std, generator)
         else:
             store(out, _fused(_normal_values(out.size, generator), std, mean))
     return out
 
 
-def _normal_few(out: np.ndarray, mean: float, std: float, generator: Generator) -> np.ndarray:
-    with generator.lock:
-        waiting = generator.next_normal
-        words = generator.take(4 * ((out.size - (waiting is not None) + 1) // 2))
-        generator.next_normal = kernels.array.draw.normal(words, out, mean, std, waiting)
-    return out
-
-
 def _normal_groups(flat: np.ndarray, mean: float, std: float, generator: Generator) -> None:
     """Fill in groups of 16; what is left over is covered by a last group that ends the array."""
     size = flat.size
-    whole = size // _GROUP * _GROUP
+    whole = size // GROUP * GROUP
     group, words_each = (_group64, 2) if name_of(flat.dtype) == "float64" else (_group32, 1)
     if whole == size:
         fill(flat, generator, words_each, lambda words: group(words, mean, std))
@@ -197,11 +158,11 @@ def _normal_groups(flat: np.ndarray, mean: float, std: float, generator: Generat
         fill(flat[:whole], generator, words_each, lambda words: group(words, mean, std))
     # PyTorch draws the left-over uniforms too before it redraws, except in 16-bit dtypes.
     drawn = size if flat.dtype.itemsize > 2 else whole
-    words = generator.take((drawn - alone + _GROUP) * words_each)
-    used = (words[: (whole - alone) * words_each], words[-_GROUP * words_each :])
+    words = generator.take((drawn - alone + GROUP) * words_each)
+    used = (words[: (whole - alone) * words_each], words[-GROUP * words_each :])
     values = group(np.concatenate(used), mean, std)
-    flat[alone:whole] = values[:-_GROUP]
-    flat[-_GROUP:] = values[-_GROUP:]
+    flat[alone:whole] = values[:-GROUP]
+    flat[-GROUP:] = values[-GROUP:]
 
 
 def _group32(words: np.ndarray, mean: float, std: float) -> np.ndarray:
@@ -223,7 +184,7 @@ def _normal_values(size: int, generator: Generator) -> np.ndarray:
     waiting = [] if generator.next_normal is None else [generator.next_normal]
     pairs = (size - len(waiting) + 1) // 2
     uniform = uniform64(generator.take(4 * pairs)).reshape(-1, 2)
-    if pairs < _GROUP:  # faster on few numbers
+    if pairs < GROUP:  # faster on few numbers
         drawn = [value for u, v in uniform.tolist() for value in _normal_pair(u, v)]
         values = np.array(waiting + drawn)
     else:
@@ -252,16 +213,13 @@ def log_normal_(
 
     Source: torch.Tensor.log_normal_.
     """
+    if few(out, generator, "log_normal_", mean, std):
+        return out
     check.log_normal(std)
     if out.size == 0:
         return out
     check_floating(out.dtype, "log_normal_cpu")
     generator = generator or default_generator
-    if out.size < _GROUP and kernels.enabled():
-        values = _normal_few(np.empty(out.shape), mean, std, generator)
-        with np.errstate(over="ignore"):
-            store(out, _double(np.exp, _exp, out.dtype)(values.reshape(-1)))
-        return out
     with generator.lock, np.errstate(over="ignore"):
         values = _fused(_normal_values(out.size, generator), std, mean)
         store(out, _double(np.exp, _exp, out.dtype)(values))
@@ -278,11 +236,9 @@ def exponential_(
 
     Source: torch.Tensor.exponential_.
     """
+    if few(out, generator, "exponential_", lambd):
+        return out
     check.exponential(out.dtype, lambd)
-    if out.dtype.kind == "f":
-        draw = kernels.array.draw.exponential
-        if few(out, generator, 2, lambda words, made: draw(words, made, lambd)):
-            return out
     log1p = _double(np.log1p, math.log1p, out.dtype)
     return fill(out, generator, 2, lambda words: -1.0 / lambd * log1p(-uniform64(words)))
 
@@ -297,13 +253,9 @@ def cauchy_(
 
     Source: torch.Tensor.cauchy_.
     """
-    check.cauchy(out.dtype, sigma)
-
-    draw = kernels.array.draw.cauchy
-    if out.dtype.kind == "f" and few(
-        out, generator, 2, lambda words, made: draw(words, made, median, sigma)
-    ):
+    if few(out, generator, "cauchy_", median, sigma):
         return out
+    check.cauchy(out.dtype, sigma)
     tan = _double(np.tan, math.tan, out.dtype)
 
     def transform(words: np.ndarray) -> np.ndarray:
@@ -322,13 +274,10 @@ def geometric_(out: np.ndarray, p: float, generator: Generator | None = None) ->
 
     Source: torch.Tensor.geometric_.
     """
+    if few(out, generator, "geometric_", p):
+        return out
     check.geometric(out.dtype, p, "geometric_cpu")
     log_failure = math.log1p(-p)
-    draw = kernels.array.draw.geometric
-    if out.dtype.kind == "f" and few(
-        out, generator, 2, lambda words, made: draw(words, made, log_failure)
-    ):
-        return out
 
     def transform(words: np.ndarray) -> np.ndarray:
         return np.ceil(np.log(uniform64(words)) / log_failure)
@@ -360,12 +309,11 @@ def bernoulli_(
     if each:
         check.bernoulli(out.dtype, None, "bernoulli_tensor_cpu_self_")
         return _bernoulli_each(out, p, generator)  # type: ignore[arg-type]
+    if few(out, generator, "bernoulli_", p):
+        return out
     check.bernoulli(out.dtype, p, "bernoulli_scalar_cpu_")  # type: ignore[arg-type]
     # u < p for u = bits / 2**53 is a comparison of integers.
     threshold = math.ceil(p * 2.0**53)
-    draw = kernels.array.draw.below
-    if few(out, generator, 2, lambda words, made: draw(words, made, threshold)):
-        return out
     return fill(out, generator, 2, lambda words: bits53(words) < threshold)
 
 
@@ -385,21 +333,14 @@ def leaky_slopes(x: np.ndarray, low: float, high: float) -> np.ndarray:
     return slopes
 
 
-def _below_each(words: np.ndarray, made: np.ndarray, p: np.ndarray) -> None:
-    kernels.array.draw.below_each(words, made, p)
-
-
 def _bernoulli_each(out: np.ndarray, p: np.ndarray, generator: Generator | None) -> np.ndarray:
     if out.size == 0:
         return out
     check_floating(p.dtype, "bernoulli_tensor_cpu_p_")
-    plain = p.dtype == np.float32 == out.dtype and p.shape == out.shape and p.flags.c_contiguous
-    if plain and p.size <= CHUNK and kernels.enabled():
-        check.probabilities(kernels.array.draw.are_probabilities(p))
-        if few(out, generator, 1, lambda words, made: _below_each(words, made, p)):
-            return out
-    check.probabilities(bool(np.all((p >= 0) & (p <= 1))))
     generator = generator or default_generator
+    if few_below(out, p, generator):
+        return out
+    check.probabilities(bool(np.all((p >= 0) & (p <= 1))))
     order = memory_dims(out)
     p = np.broadcast_to(p, out.shape).transpose(order)
     with generator.lock:
@@ -409,20 +350,3 @@ def _bernoulli_each(out: np.ndarray, p: np.ndarray, generator: Generator | None)
             uniform = uniform32(generator.take(out.size))
     out.transpose(order)[...] = uniform.reshape(p.shape) < p
     return out
-
-
-def _usual_normal(out: np.ndarray) -> None:
-    size = out.size
-    if 0 < size < _GROUP and out.dtype == np.float32 and kernels.enabled():
-        _normal_few(out, 0.0, 1.0, default_generator)
-    else:
-        normal_(out)
-
-
-STRAIGHT: dict[str, Callable[[np.ndarray], None]] = {
-    "uniform_": _straight("uniform", uniform_),
-    "normal_": _usual_normal,
-    "exponential_": _straight("exponential", exponential_),
-    "bernoulli_": _straight("bernoulli", bernoulli_),
-}
-"""Functions of an array alone, where numbers have their usual parameters."""

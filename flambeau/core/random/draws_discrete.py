@@ -11,7 +11,8 @@ from ... import kernels
 from ...formula.dimensions import broadcast_arrays
 from . import check
 from .generator import Generator, default_generator
-from .words import check_floating, uniform64, until_made
+from .rejection import rejected, rejecting
+from .words import check_floating, uniform64
 
 Uniform = Callable[[], float]
 
@@ -21,6 +22,7 @@ _TAIL = (
     *(0.0166446911898211, 0.0138761288230707, 0.0118967099458917, 0.0104112652619720),
     *(0.00925546218271273, 0.00833056343336287),
 )
+_TAILS = np.array(_TAIL)
 _AHEAD = 128  # words looked at together
 
 
@@ -75,23 +77,33 @@ def poisson(rate: np.ndarray, generator: Generator | None = None) -> np.ndarray:
     Source: torch.poisson; Hörmann, Insurance: Mathematics and Economics 12 (1993), PTRS.
     """
     check_floating(rate.dtype, "poisson_cpu")
-    check.rates(bool((rate >= 0).all()))
     if kernels.enabled():
-        return _poisson_many(rate, generator or default_generator)
+        rejection = kernels.array.rejection
+        made = rejection.empty_like(rate)
+        rejected(
+            "poisson", (rejection.flat(rate),), made, generator or default_generator, refuse=_refuse
+        )
+        return made.reshape(rate.shape).astype(rate.dtype, copy=False)
+    check.rates(bool((rate >= 0).all()))
     wide = rate.astype(np.float64)
     values = _each(lambda rates, uniform: _poisson(rates[0], uniform), (wide,), generator)
     return np.array(values, np.float64).reshape(rate.shape).astype(rate.dtype)
 
 
-def _poisson_many(rate: np.ndarray, generator: Generator) -> np.ndarray:
-    """Poisson numbers by the kernel."""
-    rejection = kernels.array.rejection
-    flat, made = rejection.flat(rate), rejection.empty_like(rate)
-    with generator.lock:
-        until_made(
-            made.size, generator, lambda words, at: rejection.poisson(flat[at:], words, made[at:])
-        )
-    return made.reshape(rate.shape).astype(rate.dtype, copy=False)
+def _refuse() -> None:
+    check.rates(False)
+
+
+def poisson_like(rate: np.ndarray) -> Callable[..., np.ndarray] | None:
+    """`poisson` for rates like these, given a generator and the rates; None where they are not few, or not for kernels."""
+    return rejecting("poisson", rate, refuse=_refuse)
+
+
+def binomial_like(count: np.ndarray, prob: np.ndarray) -> Callable[..., np.ndarray] | None:
+    """`binomial` for arrays like these, given a generator and both; None likewise."""
+    if count.shape != prob.shape or count.dtype != prob.dtype:
+        return None
+    return rejecting("binomial", count, _TAILS)
 
 
 def _poisson(rate: float, uniform: Uniform) -> float:
@@ -130,31 +142,26 @@ def binomial(count: np.ndarray, prob: np.ndarray, generator: Generator | None = 
 
     Source: torch.binomial; Hörmann, J. Statist. Comput. Simul. 46 (1993), BTRS.
     """
-    count, prob = broadcast_arrays(count, prob)
+    if count.shape != prob.shape:
+        count, prob = broadcast_arrays(count, prob)
+    if kernels.enabled() and count.dtype == prob.dtype and count.itemsize > 2:
+        return _binomial_many("binomial", (count, prob), generator or default_generator)
     p = np.where(prob > 0.5, 1 - prob, prob).astype(count.dtype)
     hits = count * p  # rounded to the dtype, as PyTorch has it
     wide = [x.astype(np.float64) for x in (count, prob, p, hits)]
     if kernels.enabled():
-        return _binomial_many(wide, generator or default_generator).astype(count.dtype)
+        drawn = _binomial_many("binomial_of", wide, generator or default_generator)
+        return drawn.astype(count.dtype)
     values = _each(lambda x, uniform: _binomial(x[0], x[1], x[2], x[3], uniform), wide, generator)
     return np.array(values, np.float64).reshape(count.shape).astype(count.dtype)
 
 
-def _binomial_many(arrays: Sequence[np.ndarray], generator: Generator) -> np.ndarray:
-    """Binomial numbers by the kernel."""
+def _binomial_many(name: str, arrays: Sequence[np.ndarray], generator: Generator) -> np.ndarray:
+    """Binomial numbers by a kernel."""
     rejection = kernels.array.rejection
-    given, tails = [rejection.flat(x) for x in arrays], np.array(_TAIL)
     made = rejection.empty_like(arrays[0])
-
-    def draw(words: np.ndarray, at: int) -> tuple[int, int]:
-        found: tuple[int, int] = rejection.binomial(
-            *(x[at:] for x in given), tails, words, made[at:]
-        )
-        return found
-
-    with generator.lock:
-        until_made(made.size, generator, draw)
-    return made.reshape(arrays[0].shape)
+    rejected(name, [rejection.flat(x) for x in arrays], made, generator, _TAILS)
+    return made.reshape(arrays[0].shape)  # type: ignore[no-any-return]
 
 
 def _binomial(count: float, prob: float, p: float, expected: float, uniform: Uniform) -> float:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
 from ... import kernels
+from . import check
 from .generator import Generator, default_generator
-from .words import until_made
+from .rejection import rejected, rejecting
 
 THIRD = 0.3333333432674408
 """One third as PyTorch's kernel has it: a float32."""
@@ -67,28 +69,27 @@ def standard_gamma(alpha: np.ndarray, generator: Generator | None = None) -> np.
     Source: torch._standard_gamma; Marsaglia and Tsang, ACM TOMS 26 (2000)
     """
     generator = generator or default_generator
+    if kernels.enabled():
+        rejection = kernels.array.rejection
+        made = rejection.empty_like(alpha)
+        rejected("gamma", (rejection.flat(alpha),), made, generator, refuse=_refuse)
+        return made.reshape(alpha.shape).astype(alpha.dtype, copy=False)
+    check.shapes("_standard_gamma", bool((alpha >= 0).all()))
+    stream = _Stream(generator)
     with generator.lock:
-        if kernels.enabled():
-            values = _gamma_many(alpha, generator)
-        else:
-            stream = _Stream(generator)
-            values = np.array([_gamma(a, stream) for a in alpha.ravel()])
+        values = np.array([_gamma(a, stream) for a in alpha.ravel()])
     smallest = np.finfo(alpha.dtype).tiny
     return np.maximum(values.reshape(alpha.shape), smallest).astype(alpha.dtype, copy=False)
 
 
-def _gamma_many(alpha: np.ndarray, generator: Generator) -> np.ndarray:
-    """Gamma numbers by the kernel."""
-    rejection = kernels.array.rejection
-    flat, made = rejection.flat(alpha), rejection.empty_like(alpha)
-    waiting = rejection.Waiting(generator.next_normal)
-    until_made(
-        made.size,
-        generator,
-        lambda words, at: rejection.gamma(flat[at:], words, made[at:], waiting),
-    )
-    generator.next_normal = waiting.normal
-    return made
+def _refuse() -> None:
+    check.shapes("_standard_gamma", False)
+
+
+def gamma_like(alpha: np.ndarray) -> Callable[..., np.ndarray] | None:
+    """`standard_gamma` for parameters like these, given a generator and the parameters; None where they are not few, or not
+    for kernels."""
+    return rejecting("gamma", alpha, refuse=_refuse)
 
 
 def dirichlet(alpha: np.ndarray, generator: Generator | None = None) -> np.ndarray:
@@ -96,6 +97,24 @@ def dirichlet(alpha: np.ndarray, generator: Generator | None = None) -> np.ndarr
 
     Source: torch._sample_dirichlet
     """
+    check.shapes("_sample_dirichlet", bool((alpha >= 0).all()))
     drawn = standard_gamma(alpha.astype(np.float64), generator)
+    if drawn.size and kernels.enabled():
+        return _divided(drawn, alpha.dtype)
     values = (drawn / drawn.sum(-1, keepdims=True)).astype(alpha.dtype)
     return np.maximum(values, np.finfo(alpha.dtype).tiny)
+
+
+def _divided(drawn: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    made = np.empty(drawn.shape, dtype)
+    kernels.array.rejection.simplex(drawn, made, drawn.shape[-1])
+    return made
+
+
+def dirichlet_like(alpha: np.ndarray) -> Callable[..., np.ndarray] | None:
+    """`dirichlet` for parameters like these, likewise."""
+    draw = rejecting("gamma", np.empty(alpha.shape), refuse=_refuse)
+    if draw is None:
+        return None
+    dtype, wide = alpha.dtype, np.dtype(np.float64)
+    return lambda generator, x: _divided(draw(generator, x.astype(wide, "C")), dtype)

@@ -9,9 +9,9 @@ from . import check_integer
 from .check_integer import INT64_MIN
 from .draws import exponential_
 from .generator import Generator, default_generator
-from .words import few, fill, name_of, uniform64, words64
+from .straight import LARGE_RANGE, few
+from .words import fill, name_of, uniform64, words64
 
-_LARGE_RANGE = 1 << 28  # from here on, a number is taken from 64 bits instead of 32
 _LARGE_PERMUTATION = (2**32 - 1) // 20  # likewise; such permutations are made another way, too
 
 
@@ -42,6 +42,8 @@ def random_(
 
     Source: torch.Tensor.random_.
     """
+    if few(out, generator, "random_", low, high):
+        return out
     if low is None:
         return _random_nonnegative(out, generator)
     if high is None and low == INT64_MIN:
@@ -74,8 +76,21 @@ def _random_nonnegative(out: np.ndarray, generator: Generator | None) -> np.ndar
     check_integer.any_integer(dtype, "random_kernel_cpu")
     count = check_integer.largest_integer(dtype) + 1
     if name_of(dtype) in ("int64", "float64"):
-        return fill(out, generator, 2, lambda words: words64(words) % np.uint64(count))
+        return fill(out, generator, 2, lambda words: _remainder64(words, count))
     return fill(out, generator, 1, lambda words: _remainder32(words, count))
+
+
+def _remainder64(words: np.ndarray, count: int) -> np.ndarray:
+    """Numbers of two words, modulo up to 2**63."""
+    if count & (count - 1) == 0:
+        numbers = words64(words)
+        numbers &= np.uint64(count - 1)
+        return numbers.view(np.int64)
+    if not kernels.enabled():
+        return (words64(words) % np.uint64(count)).view(np.int64)
+    made = np.empty(len(words) // 2, np.int64)
+    kernels.array.draw.integers64(words, made, 0, count)
+    return made
 
 
 def _random_all64(out: np.ndarray, generator: Generator | None) -> np.ndarray:
@@ -98,17 +113,16 @@ def between(
     out: np.ndarray, low: int, count: int, generator: Generator | None = None
 ) -> np.ndarray:
     """`random_` of so many integers from `low` on, which the dtype holds."""
+    if few(out, generator, "between", low, count):
+        return out
     dtype = np.dtype(np.int64)
-    if count >= _LARGE_RANGE:
+    if count >= LARGE_RANGE:
         return fill(
             out,
             generator,
             2,
-            lambda words: (words64(words) % np.uint64(count)).view(dtype) + dtype.type(low),
+            lambda words: _remainder64(words, count) + dtype.type(low),
         )
-    draw = kernels.array.draw.integers
-    if few(out, generator, 1, lambda words, made: draw(words, made, low, count)):
-        return out
     if low == 0:
         return fill(out, generator, 1, lambda words: _remainder32(words, count))
     return fill(

@@ -149,14 +149,18 @@ class Generator:
 
     device_type = "cpu"
     """The type of device whose numbers these are."""
+    stream: _WordStream | None = None
+    """The words; None until the first is asked for, and always of other devices' generators."""
 
     def __init__(self, device: Any = "cpu") -> None:
         self.device = Device(device)
         # Reentrant: a draw holds it from its first word to its last, and draws nest.
         self.lock = threading.RLock()
         self._seed = DEFAULT_SEED
-        self._stream: _WordStream | None = None
+        self.stream = None
         self.next_normal: float | None = None
+        # Where kernels put the second number of a pair, and whether there is one, while they draw.
+        self.left, self.waits = np.empty(1), np.empty(1, np.int64)
 
     def manual_seed(self, seed: int) -> Generator:
         """Start the stream again from `seed`.
@@ -180,7 +184,7 @@ class Generator:
             )
         with self.lock:
             self._seed = int(seed) % _SEED_END
-            self._stream = None
+            self.stream = None
             self.next_normal = None
         return self
 
@@ -202,28 +206,29 @@ class Generator:
 
     def take(self, count: int) -> np.ndarray:
         """The next `count` 32-bit words, read-only by contract; hold `lock` to keep draws whole."""
-        stream = self._stream
+        stream = self.stream
         if stream is None:
-            stream = self._started()
+            stream = self.started()
         return stream.take(count)
 
     def give_back(self, count: int) -> None:
         """Let the last `count` words that were taken, all of them of the present block, be taken again."""
-        assert self._stream is not None
-        self._stream.used -= count
+        assert self.stream is not None
+        self.stream.used -= count
 
     def rest(self) -> np.ndarray:
         """The words of the present block that are not yet taken, which stay so."""
-        stream = self._stream
+        stream = self.stream
         if stream is None:
-            stream = self._started()
+            stream = self.started()
         return stream.block[stream.used :]
 
-    def _started(self) -> _WordStream:
+    def started(self) -> _WordStream:
+        """The words, from the seed on if none was asked for before."""
         with self.lock:
-            if self._stream is None:
-                self._stream = _WordStream(self._seed)
-            return self._stream
+            if self.stream is None:
+                self.stream = _WordStream(self._seed)
+            return self.stream
 
     def get_state(self) -> Tensor:
         """The state as 5056 bytes (uint8), the bytes that PyTorch exports for the same stream.
@@ -313,7 +318,7 @@ class Generator:
     def raw_state(self) -> np.ndarray:
         """`get_state` as an array."""
         with self.lock:
-            stream = self._started()
+            stream = self.started()
             raw = np.zeros(STATE_SIZE, np.uint8)
             state = raw[: _STATE.itemsize].view(_STATE)[0]
             state["seed"] = self._seed
@@ -330,7 +335,7 @@ class Generator:
         """`set_state` of an array."""
         state = _checked_state(new_state)
         with self.lock:
-            stream = self._started()
+            stream = self.started()
             stream.restore(state["key"], int(state["left"]))
             stream.fresh = int(state["left"]) == 1 and int(state["next"]) == 0
             self._seed = int(state["seed"])

@@ -106,54 +106,6 @@ def fill(
     return out
 
 
-def few(
-    out: np.ndarray, generator: Generator | None, words_each: int, draw: Callable[..., None]
-) -> bool:
-    """Let a function of `kernels/array/draw.py` fill an array of few elements in order; False, and nothing drawn, for
-    all others."""
-    count = out.size * words_each
-    if not 0 < count <= CHUNK or not out.flags.carray or not kernels.enabled():
-        return False
-    if out.dtype not in kernels.array.draw.ELEMENTS:
-        return False
-    generator = generator or default_generator
-    with generator.lock:
-        draw(generator.take(count), out)
-    return True
-
-
-def until_made(
-    size: int,
-    generator: Generator,
-    draw: Callable[[np.ndarray, int], tuple[int, int]],
-) -> None:
-    """Let `draw` make `size` numbers, of which each takes as many words as it takes.
-
-    Args:
-        draw: Given words and how many numbers are made already, makes more as far as the words reach, and says how many
-            these are and how many words they took. A number that lacks words is begun again with more of them.
-    """
-    done = used = 0
-    words = before = None
-    while done < size:
-        blocks = (size - done) * used // max(done, 1) * 9 // (10 * BLOCK)  # rather too few
-        before = generator.raw_state() if blocks > 1 else None
-        if blocks > 1:
-            fresh = generator.take(BLOCK * min(blocks, CHUNK // BLOCK))
-        else:
-            fresh = generator.take(generator.rest().size or BLOCK)
-        words = fresh if words is None else np.concatenate((words, fresh))
-        count, took = draw(words, done)
-        done, used, words = done + count, used + took, words[took:]
-    if words is None or not words.size:
-        return
-    if before is None:
-        generator.give_back(words.size)
-    else:
-        generator.restore(before)
-        generator.take(fresh.size - words.size)
-
-
 def real_view(out: np.ndarray) -> np.ndarray:
     """The real and imaginary parts of a complex array along a new last dimension."""
     return out[..., None].view(BY_NUMPY[out.dtype].to_real().numpy)

@@ -14,7 +14,7 @@ from ..runtime.process import enabled, machine
 from .copy import ELEMENTS
 from .vector_loop import fill as fill_loop
 
-SMALL = 1 << 14
+SMALL = 1 << 11
 """Elements up to which NumPy takes less time."""
 
 
@@ -35,11 +35,17 @@ def fill(array: Any, value: Any) -> None:
         array: A NumPy array in the order of C.
         value: An array of the same dtype without dimensions.
     """
-    element = ELEMENTS.get(array.itemsize)
-    if element is None or not enabled() or not array.flags.aligned or array.dtype.hasobject:
+    kernel = filling(array.dtype) if array.flags.aligned else None
+    if kernel is None:
         np.copyto(array, value)
     else:
-        _filler(element)(array, value, 1, array.size, array.size, 1)
+        kernel(array, value, 1, array.size, array.size, 1)
+
+
+def filling(dtype: Any) -> Callable[..., int] | None:
+    """The kernel, of an array in order, a value, and ``1, size, size, 1``; None for a dtype that it does not write."""
+    element = ELEMENTS.get(dtype.itemsize)
+    return None if element is None or not enabled() or dtype.hasobject else _filler(element)
 
 
 @cache

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..llvm import Value, external
 from ..runtime import memory
-from ..runtime.entry import Body, kernel
+from ..runtime.entry import Body, NoNumbers, kernel
 
 _EXP, _LOG, _LOG1P, _COS, _SIN, _LGAMMA = (
     external(f"double @{name}(double)") for name in ("exp", "log", "log1p", "cos", "sin", "lgamma")
@@ -31,16 +31,8 @@ SQUEEZE = 0.03310000151395798
 """Constants of PyTorch's kernel, which it has as float32."""
 
 
-class Waiting:
-    """A normal number that the last pair left over, if any, and the words that were made use of."""
-
-    def __init__(self, normal: float | None = None):
-        self.state = np.array([0, 0, normal is not None], np.int64)
-        self.left = np.array([normal or 0.0])
-
-    @property
-    def normal(self) -> float | None:
-        return float(self.left[0]) if self.state[2] else None
+WRONG = 1 << 61
+"""What a kernel gives that met a parameter out of its range, of which there are no numbers."""
 
 
 def flat(x: Any) -> Any:
@@ -54,43 +46,25 @@ def empty_like(x: Any) -> Any:
     return memory.empty((x.size,), x.dtype if x.dtype in ELEMENTS else np.dtype(np.float64))
 
 
-def poisson(rates: Any, words: Any, made: Any) -> tuple[int, int]:
-    """Numbers of given rates, as far as the words reach.
+def drawer(name: str, dtype: Any) -> Callable[..., int] | None:
+    """The kernel of ``poisson``, ``binomial``, ``binomial_of`` or ``gamma``; None for dtypes that it does not read.
 
-    Returns: How many are made, and how many words that took.
+    Its arguments are its operands, words, the array, ``state`` (does a normal number wait?), ``left`` (which), ``1, size,
+    size, 0``, the word to begin with and how many there are from there. See `counted` for what it gives.
     """
-    return _run(_drawer(Poisson, ELEMENTS[made.dtype]), (rates,), words, made, Waiting())
+    element = ELEMENTS.get(dtype)
+    return None if element is None else _drawer(_DRAWERS[name], element)
 
 
-def binomial(
-    count: Any, prob: Any, p: Any, expected: Any, tails: Any, words: Any, made: Any
-) -> tuple[int, int]:
-    """How many of `count` trials succeed, of float64.
-
-    Args:
-        p, expected: The smaller of the probabilities of success and failure, and its part of `count`.
-        tails: The error of Stirling's series for log(k!), k = 0 .. 9.
-    """
-    given = (count, prob, p, expected, tails)
-    return _run(_drawer(Binomial, "double"), given, words, made, Waiting())
-
-
-def gamma(shapes: Any, words: Any, made: Any, waiting: Waiting) -> tuple[int, int]:
-    """Numbers of given shape parameters and scale one."""
-    return _run(_drawer(Gamma, ELEMENTS[made.dtype]), (shapes,), words, made, waiting)
-
-
-def _run(
-    drawer: Callable[..., int], given: tuple, words: Any, made: Any, waiting: Waiting
-) -> tuple[int, int]:
-    state, size = waiting.state, made.size
-    drawer(*given, words, made, state, waiting.left, 1, size, size, 0, len(words))
-    return int(state[0]), int(state[1])
+def counted(status: int) -> tuple[int, int]:
+    """How many numbers were made, as far as the words reached, and how many words that took."""
+    return status >> 32, status & 0xFFFF_FFFF
 
 
 class Count(NamedTuple):
-    """How many words there are."""
+    """The word to begin with, and how many there are from there."""
 
+    start: int
     count: int
 
 
@@ -107,10 +81,12 @@ class Drawer(ABC):
 
     def __init__(self, code: Body, element: str):
         self.code, self.element = code, element
+        code.p["words"] = code.at(code.p["words"], "i32", code.n.start)
         self.at = code.variable(0)
         self.lacks = code.variable(0)
+        self.wrong = code.variable(0)
         self.found = code.slot("double")
-        self.waits = code.variable(code.get(code.p["state"], "i64", code.number(2)))
+        self.waits = code.variable(code.get(code.p["state"], "i64", code.zero))
         self.left = code.slot("double", code.get(code.p["left"], "double", code.zero))
 
     @abstractmethod
@@ -118,21 +94,25 @@ class Drawer(ABC):
         """Write the steps that leave number i in `found`."""
 
     def write(self) -> None:
-        code, state = self.code, self.code.p["state"]
-        done = code.variable(0)
-        code.put(code.zero, state, code.number(1))
+        code = self.code
+        done, at, waits = (code.variable(x) for x in (0, 0, self.waits.value))
+        left = code.slot("double", code.load(self.left, "double"))
         with code.repeat() as each:
             each.stop_when(done.value >= code.n.length)
             code.store(code.constant(0.0, "double"), self.found)
             self.number(done.value)
-            each.stop_when(self.lacks.value.differs(0))
-            made = code.load(self.found, "double").convert(self.element)
-            code.put(made, code.p["made"], done.value)
+            each.stop_when((self.lacks.value | self.wrong.value).differs(0))
+            code.put(self.rounded(code.load(self.found, "double")), code.p["made"], done.value)
             done.value = done.value + 1
-            code.put(self.at.value, state, code.number(1))
-            code.put(self.waits.value, state, code.number(2))
-            code.put(code.load(self.left, "double"), code.p["left"], code.zero)
-        code.put(done.value, state, code.number(0))
+            at.value, waits.value = self.at.value, self.waits.value
+            code.store(code.load(self.left, "double"), left)
+        code.put(waits.value, code.p["state"], code.zero)
+        code.put(code.load(left, "double"), code.p["left"], code.zero)
+        code.report(done.value << 32 | at.value | self.wrong.value * WRONG)
+
+    def rounded(self, value: Value) -> Value:
+        """A number as it is stored."""
+        return value.convert(self.element)
 
     def get(self, name: str, i: Value) -> Value:
         return self.code.get(self.code.p[name], self.element, i)
@@ -161,7 +141,8 @@ class Poisson(Drawer):
     def number(self, i: Value) -> None:
         code = self.code
         rate = self.get("rates", i).convert("double")
-        with code.when(rate.differs(0.0)), code.either(rate < 10.0) as (small, large):
+        self.wrong.value = ((rate >= 0.0) ^ 1).widen("i64")
+        with code.when(rate > 0.0), code.either(rate < 10.0) as (small, large):
             with small:
                 self.by_products(rate)
             with large:
@@ -202,17 +183,23 @@ class Poisson(Drawer):
 class Binomial(Drawer):
     """Where ten or more successes are expected by rejection, else by waiting for each of them."""
 
-    operands = ("trials", "prob", "p", "expected", "tails")
+    operands = ("trials", "prob", "tails")
+
+    def given(self, i: Value) -> list[Value]:
+        """The number of trials, the probability, the smaller of it and its opposite, and that part of the trials."""
+        count, prob = self.get("trials", i), self.get("prob", i)
+        p = (prob > 0.5).select(1.0 - prob, prob)
+        return [count, prob, p, count * p]
 
     def number(self, i: Value) -> None:
         code, found = self.code, self.found
-        count, prob, p = (self.get(name, i) for name in ("trials", "prob", "p"))
+        count, prob, p, expected = (x.convert("double") for x in self.given(i))
         with code.attempt() as one:
             one.stop_when((count <= 0.0) | (prob <= 0.0))
             code.store(prob.is_nan().select(prob, count), found)
             one.stop_when((prob >= 1.0) | prob.is_nan() | count.is_nan())
             code.store(code.constant(0.0, "double"), found)
-            with code.either(self.get("expected", i) >= 10.0) as (many, few):
+            with code.either(expected >= 10.0) as (many, few):
                 with many:
                     self.by_rejection(count, p)
                 with few:
@@ -266,7 +253,16 @@ class Binomial(Drawer):
         listed = self.code.intrinsic("minnum", k, self.code.constant(9.0, "double")).convert("i64")
         square = (k + 1.0) * (k + 1.0)
         series = (1 / 12 - (1 / 360 - (1 / 1260) / square) / square) / (k + 1.0)
-        return (k <= 9.0).select(self.get("tails", listed), series)
+        return (k <= 9.0).select(self.code.get(self.code.p["tails"], "double", listed), series)
+
+
+class BinomialOf(Binomial):
+    """The same, where all that is given was rounded to another type."""
+
+    operands = ("trials", "prob", "p", "expected", "tails")
+
+    def given(self, i: Value) -> list[Value]:
+        return [self.get(name, i) for name in self.operands[:-1]]
 
 
 class Gamma(Drawer):
@@ -277,10 +273,11 @@ class Gamma(Drawer):
     def number(self, i: Value) -> None:
         code = self.code
         shape = self.get("shapes", i)
+        self.wrong.value = ((shape >= 0.0) ^ 1).widen("i64")
         scale = code.slot("double", code.constant(1.0, "double"))
         grown = code.slot(self.element, shape)
         with code.attempt() as one:
-            one.stop_when(shape.equals(0.0))
+            one.stop_when((shape > 0.0) ^ 1)
             with code.when(shape < 1.0):
                 base, exponent = 1.0 - self.uniform(), (1.0 / shape).convert("double")
                 code.store(code.run(_POW, base, exponent), scale)
@@ -290,6 +287,11 @@ class Gamma(Drawer):
             self.by_rejection(d)
             found = code.load(scale, "double") * d * code.load(self.found, "double")
             code.store(found, self.found)
+
+    def rounded(self, value: Value) -> Value:
+        made = value.convert(self.element)
+        smallest = float(np.finfo(np.float64 if self.element == "double" else np.float32).tiny)
+        return (made < smallest).select(self.code.constant(smallest, self.element), made)
 
     def by_rejection(self, d: Value) -> None:
         code = self.code
@@ -320,3 +322,40 @@ class Gamma(Drawer):
                 code.store(radius * code.run(_SIN, angle), left)
                 self.waits.value = code.number(1)
         return code.load(given, "double")
+
+
+_DRAWERS: dict[str, type[Drawer]] = {
+    "poisson": Poisson, "binomial": Binomial, "binomial_of": BinomialOf, "gamma": Gamma,
+}  # fmt: skip
+
+
+def simplex(drawn: Any, made: Any, length: int) -> None:
+    """Rows of so many numbers of float64, divided by their sum, as the smallest normal number at least.
+
+    Args:
+        drawn: The numbers, in order.
+        made: Of float32 or float64.
+    """
+    rows = made.size // length
+    _simplex(ELEMENTS[made.dtype])(drawn, made, rows, length, made.size, 0)
+
+
+@cache
+def _simplex(element: str) -> Callable[..., int]:
+    smallest = float(np.finfo(np.float64 if element == "double" else np.float32).tiny)
+
+    def write(code: Body) -> None:
+        total = code.slot("double")
+        with code.rows() as row:
+            first = row * code.n.length
+            code.store(code.constant(0.0, "double"), total)
+            with code.loop(first, first + code.n.length) as i:
+                number = code.get(code.p["drawn"], "double", i)
+                code.store(code.load(total, "double") + number, total)
+            whole = code.load(total, "double")
+            with code.loop(first, first + code.n.length) as i:
+                part = (code.get(code.p["drawn"], "double", i) / whole).convert(element)
+                part = (part < smallest).select(code.constant(smallest, element), part)
+                code.put(part, code.p["made"], i)
+
+    return kernel("simplex", ("drawn", "made"), NoNumbers, write, 1)

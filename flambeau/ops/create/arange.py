@@ -7,6 +7,7 @@ by one. linspace counts from the nearer end. Both are followed here, so that val
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any
@@ -164,7 +165,7 @@ def _counted(kind: Kind, start: Any, step: Any, count: int) -> Any:
     type = kind.dtype
     _check_countable("arange", type)
     first, by = float(start), float(step)
-    if first.is_integer() and by.is_integer() and _by_kernel(type, count):
+    if first.is_integer() and by.is_integer() and is_counted_by_kernel(type, count):
         made = kernels.array.ramp.between(first, 0.0, by, count, count, type.numpy)
         return kind.xp.asarray(made)
     steps = np.arange(count)
@@ -198,9 +199,9 @@ def _vectored(start: float, step: float, steps: np.ndarray, type: dtype) -> np.n
     return result
 
 
-@public("range")
+@of_arguments
 @factory
-def range_(kind: Any, start: Any, end: Any, step: Any = 1) -> Any:
+def _range(kind: Any, start: Any, end: Any, step: Any = 1) -> Any:
     """start, start + step, ... up to end, which is included; deprecated for `arange`.
 
     Args:
@@ -213,12 +214,6 @@ def range_(kind: Any, start: Any, end: Any, step: Any = 1) -> Any:
 
     Source: torch.range
     """
-    warn(
-        "torch.range is deprecated and will be removed in a future release because its behavior is "
-        "inconsistent with Python's range builtin. Instead, use torch.arange, which produces values "
-        "in [start, end).",
-        UserWarning,
-    )
     values = [
         number(value, "range", name, i)
         for i, (name, value) in enumerate((("start", start), ("end", end), ("step", step)), 1)
@@ -232,6 +227,21 @@ def range_(kind: Any, start: Any, end: Any, step: Any = 1) -> Any:
     return _counted(chosen, start, step, count), chosen
 
 
+def range_(start: Any, end: Any, step: Any = 1, **options: Any) -> Tensor:
+    warn(
+        "torch.range is deprecated and will be removed in a future release because its behavior is "
+        "inconsistent with Python's range builtin. Instead, use torch.arange, which produces values "
+        "in [start, end).",
+        UserWarning,
+    )
+    return _range(start, end, step, **options)
+
+
+range_.__doc__ = _range.__doc__
+range_.__signature__ = inspect.signature(_range)  # type: ignore[attr-defined]
+public("range")(range_)
+
+
 # ---- so many numbers between two ends ----------------------------------------------------------
 
 
@@ -239,7 +249,7 @@ _FEW = 256
 """Numbers up to which NumPy takes less time."""
 
 
-def _by_kernel(type: dtype, count: int) -> bool:
+def is_counted_by_kernel(type: dtype, count: int) -> bool:
     """Are there so many numbers, of such a dtype, that a kernel makes them?"""
     return count > _FEW and type.name in ("float32", "float64") and kernels.enabled()
 
@@ -287,7 +297,7 @@ def _between(start: Any, end: Any, steps: int, type: dtype) -> np.ndarray:
     number = type.numpy.type
     start, end = number(start), number(end)
     step = float((end - start) / number(max(steps - 1, 1)))
-    if _by_kernel(type, steps):
+    if is_counted_by_kernel(type, steps):
         ends = float(start), float(end), step
         return kernels.array.ramp.between(*ends, steps, steps // 2, type.numpy)  # type: ignore[no-any-return]
     index = np.arange(steps, dtype=np.float64)

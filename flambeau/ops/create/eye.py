@@ -12,7 +12,7 @@ from ...core.dtype import INTEGER, int64
 from ...core.number import integer
 from ...core.tensor import Tensor
 from ...dispatch.registry import NAMESPACES, public
-from .factory import factory, of_arguments
+from .factory import factory, new_array, of_arguments
 
 
 def _size(value: Any, name: str) -> int:
@@ -45,7 +45,7 @@ def eye(kind: Any, n: int, m: int | None = None) -> Any:
     rows = _size(integer(n, "eye", "n", 1), "n")
     columns = rows if m is None else _size(integer(m, "eye", "m", 2), "m")
     chosen = kind()
-    array = chosen.xp.zeros((rows, columns), chosen.numpy)
+    array = new_array("eye", chosen, (rows, columns), 0)
     with chosen.backend.on(chosen.device.index):
         array.reshape(-1)[: columns * min(rows, columns) + columns : columns + 1] = 1
     return array, chosen

@@ -275,7 +275,9 @@ def factory(make: Callable) -> Callable:
 
 
 _KEPT = 1 << 11
-"""Elements of what is kept at most."""
+"""Elements of what is kept at most, ..."""
+_KEPT_LARGE, _ROOM = 1 << 18, [1 << 24]
+"""... but that these many bytes of one array are, as long as there is room for so many in all."""
 
 
 def of_arguments(function: Callable) -> Callable:
@@ -293,11 +295,20 @@ def of_arguments(function: Callable) -> Callable:
             return handle.make(array.copy(), kind, None, [0], None)
         made = function(*args, **options)
         array = made._array
-        if made._node is None and array.__class__ is ndarray and array.size <= _KEPT:
+        if made._node is None and array.__class__ is ndarray and _is_kept(array):
             cases.keep((array.copy(), made._kind), *key[1:])
         return made
 
     return call
+
+
+def _is_kept(array: ndarray) -> bool:
+    if array.size <= _KEPT:
+        return True
+    if array.nbytes > min(_KEPT_LARGE, _ROOM[0]):
+        return False
+    _ROOM[0] -= array.nbytes
+    return True
 
 
 def _with_shared_doc(text: str) -> str:

@@ -26,7 +26,9 @@ from ...core.tensor import Tensor, class_name
 from ...core.unset import left, unset
 from ...dispatch.formula.formula_node import REAL
 from ...dispatch.registry import method, public
+from ...dispatch.remembered import Finding, kept
 from ...formula.quiet import quiet
+from ...kernels.array import repeated
 from ...kernels.array import zeros as blocks
 from .factory import (
     check_placement,
@@ -94,16 +96,28 @@ def _filled(name: str, value: Any, fill: Callable, what: str) -> Callable:
             array = left(memory.empty(kind.xp, shape, kind.numpy, memory_format))
         return finish(name, array, kind, out, requires_grad, pin_memory)
 
+    known = None if value is None else Finding()
+
+    def remembered(made: Tensor, *size: Any) -> Tensor:
+        case = None if known is None else repeated.like(made._array)
+        if known is not None and case is not None:
+            known.keep(case, made._kind.dtype, *size)
+        return made
+
     def function(*size: Any, **options: Any) -> Tensor:
         kind = state.kind or plain_kind()
         if size and not options and kind is not None:
+            if known is not None:
+                make = known.find(known.token, kind.dtype, *size)
+                if make is not None:
+                    return handle.make(make(), kind, None, [0], None)
             first = size[0]
             if first.__class__ is int or (first.__class__ in _SEQUENCES and len(size) == 1):
                 try:
                     array = fill(size if first.__class__ is int else first, kind.numpy)
                 except (TypeError, ValueError, MemoryError):
                     return general(*size)
-                return handle.make(array, kind, None, [0], None)
+                return remembered(handle.make(array, kind, None, [0], None), *size)
         if len(options) == 1 and options.get("dtype").__class__ is DType and kind is not None:
             first = size[0] if size else None
             if first.__class__ is int or (first.__class__ in _SEQUENCES and len(size) == 1):
@@ -143,11 +157,17 @@ def _filled(name: str, value: Any, fill: Callable, what: str) -> Callable:
     ) -> Any:
         if dtype is None and device is None and not options and size:
             kind = self._kind
-            if kind.device is CPU and size[0].__class__ is int and min(size) >= 0:
-                return handle.make(fill(size, kind.numpy), kind, None, [0], None)
-            return handle.make(
-                new_array(name, kind, sizes(size, name), value), kind, None, [0], None
-            )
+            on_cpu = kind.device is CPU
+            if on_cpu and known is not None:
+                make = known.find(known.token, kind.dtype, *size)
+                if make is not None:
+                    return handle.make(make(), kind, None, [0], None)
+            if on_cpu and size[0].__class__ is int and min(size) >= 0:
+                array = fill(size, kind.numpy)
+            else:
+                array = new_array(name, kind, sizes(size, name), value)
+            made = handle.make(array, kind, None, [0], None)
+            return remembered(made, *size) if on_cpu else made
         dtype, device = dtype or self.dtype, device or self.device
         return general(*size, dtype=dtype, device=device, **options)
 
@@ -180,15 +200,32 @@ def full(size: Any, fill_value: Any, **options: Any) -> Tensor:
         >>> torch.full((2,), 7)
         tensor([7, 7])
     """
-    plain = not options and fill_value.__class__ is float and size.__class__ in _SEQUENCES
     kind = state.kind or plain_kind()
-    if plain and kind is not None and -3e38 < fill_value < 3e38 and kind.dtype.itemsize > 2:
+    if not options and kind is not None:
+        found = _FULL.find(_FULL.token, kind.dtype, size, fill_value)
+        if found is not None:
+            make, own = found
+            return handle.make(make(), own, None, [0], None)
+        made = _plain_full(kind, size, fill_value)
+        case = repeated.like(made._array)
+        if case is not None:
+            _FULL.keep((case, made._kind), kind.dtype, kept(size), fill_value)
+        return made
+    return _full(size, fill_value, **options)
+
+
+_FULL, _FULL_LIKE, _NEW_FULL = Finding(), Finding(), Finding()
+
+
+def _plain_full(kind: Kind, size: Any, fill_value: Any) -> Tensor:
+    plain = fill_value.__class__ is float and size.__class__ in _SEQUENCES
+    if plain and -3e38 < fill_value < 3e38 and kind.dtype.itemsize > 2:
         try:
             array = blocks.full(size, kind.numpy, fill_value)
         except (TypeError, ValueError, MemoryError):
             return _full(size, fill_value)
         return handle.make(array, kind, None, [0], None)
-    return _full(size, fill_value, **options)
+    return _full(size, fill_value)
 
 
 @factory
@@ -241,10 +278,15 @@ def like(
 
 
 def _like(name: str, value: Any) -> Callable:
+    known = None if value is None else Finding()
+
     def function(input: Tensor, **options: Any) -> Tensor:
         if options or input.__class__ is not Tensor:
             return general(input, **options)
         kind = input._kind
+        make = None if known is None else known.find(known.token, input)
+        if make is not None:
+            return handle.make(make(), kind, None, [0], None)
         array = input._array
         if array.__class__ is ndarray and array.flags.c_contiguous:
             if value == 0:
@@ -257,6 +299,8 @@ def _like(name: str, value: Any) -> Callable:
                 left(array)
             else:
                 array.fill(value)
+        if known is not None:
+            known.learn(lambda: repeated.like(array), input)
         return handle.make(array, kind, None, [0], None)
 
     def general(
@@ -309,13 +353,21 @@ def full_like(input: Tensor, fill_value: Any, **options: Any) -> Tensor:
 
     Source: torch.full_like
     """
-    if not options and input.__class__ is Tensor:
+    plain = not options and input.__class__ is Tensor
+    if plain:
+        make = _FULL_LIKE.find(_FULL_LIKE.token, input, fill_value)
+        if make is not None:
+            return handle.make(make(), input._kind, None, [0], None)
         kind, array = input._kind, input._array
         in_order = array.__class__ is ndarray and array.flags.c_contiguous
         if in_order and _is_plain(kind, array.shape, fill_value):
             made = blocks.full(array.shape, kind.numpy, fill_value)
+            _FULL_LIKE.learn(lambda: repeated.like(made), input, fill_value)
             return handle.make(made, kind, None, [0], None)
-    return like("full_like", input, number(fill_value, "full_like", "fill_value", 2), **options)
+    result = like("full_like", input, number(fill_value, "full_like", "fill_value", 2), **options)
+    if plain:
+        _FULL_LIKE.learn(lambda: repeated.like(result._array), input, fill_value)
+    return result
 
 
 @method()
@@ -325,8 +377,15 @@ def new_full(self: Tensor, size: Any, fill_value: Any, **options: Any) -> Tensor
     Source: torch.Tensor.new_full
     """
     kind = self._kind
-    if not options and _is_plain(kind, size, fill_value):
-        return handle.make(blocks.full(tuple(size), kind.numpy, fill_value), kind, None, [0], None)
+    if not options and kind.device is CPU:
+        make = _NEW_FULL.find(_NEW_FULL.token, kind.dtype, size, fill_value)
+        if make is not None:
+            return handle.make(make(), kind, None, [0], None)
+        made = full(size, fill_value, dtype=kind.dtype, device=CPU)
+        case = repeated.like(made._array)
+        if case is not None:
+            _NEW_FULL.keep(case, kind.dtype, kept(size), fill_value)
+        return made
     options["dtype"] = options.get("dtype") or self.dtype
     options["device"] = options.get("device") or self.device
     return full(size, fill_value, **options)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
-from ...core.random.draws_gamma import dirichlet, standard_gamma
+from ...core.random.draws_gamma import dirichlet, dirichlet_like, gamma_like, standard_gamma
 from ...core.random.slope import dirichlet_slope, gamma_slope
 from ...core.tensor import Tensor
 from ...dispatch.registry import NAMESPACES, public
+from ...dispatch.remembered import Finding
 from ...dispatch.rule.rule_operation import operation
+from .sampling import drawn_as_known
 
 
 @operation(operands="alpha", label="StandardGamma")
@@ -72,6 +76,8 @@ def _digamma(x: Tensor) -> Tensor:
 def _check(name: str, kernel: str, x: Tensor) -> None:
     if x.dtype.name not in ("float32", "float64"):
         raise NotImplementedError(f"\"{kernel}\" not implemented for '{x.dtype.legacy}'")
+    if x._array.__class__ is ndarray:
+        return  # what draws looks at them
     if x._kind.has_elements and x._kind.backend.can_look() and not np.all(x._array >= 0):
         raise RuntimeError(f"{name}: parameters must not be negative")
 
@@ -82,8 +88,21 @@ def _standard_gamma(input: Tensor, generator: Any = None) -> Tensor:
 
     Source: torch._standard_gamma
     """
+    made = drawn_as_known(_SHAPES, generator, input)
+    if made is not None:
+        return made
     _check("_standard_gamma", "gamma_cpu", input)
-    return standard_gamma_(input, generator)
+    made = standard_gamma_(input, generator)
+    _learn(_SHAPES, gamma_like, input)
+    return made
+
+
+_SHAPES, _CONCENTRATIONS = Finding(), Finding()
+
+
+def _learn(known: Finding, like: Callable, x: Tensor) -> None:
+    if x.__class__ is Tensor and x._array.__class__ is ndarray:
+        known.learn(lambda: like(x._array), x)
 
 
 @public("_standard_gamma_grad", out=True, tensors="input output")
@@ -103,8 +122,13 @@ def _sample_dirichlet(input: Tensor, generator: Any = None) -> Tensor:
 
     Source: torch._sample_dirichlet
     """
+    made = drawn_as_known(_CONCENTRATIONS, generator, input)
+    if made is not None:
+        return made
     _check("_sample_dirichlet", "dirichlet", input)
-    return dirichlet_(input, generator)
+    made = dirichlet_(input, generator)
+    _learn(_CONCENTRATIONS, dirichlet_like, input)
+    return made
 
 
 @public("_dirichlet_grad", out=True, tensors="x alpha total")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from ... import kernels
 from ...core.tensor import Tensor, wrap
@@ -19,9 +20,16 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
 
     Source: torch.nn.functional.one_hot
     """
+    array = tensor._array
+    fits = array.__class__ is ndarray and array.dtype == np.int64 and num_classes > 0
+    if fits and array.size and kernels.enabled():
+        given = array if array.flags.carray else array.copy()
+        made = kernels.array.hot.vectors(given, num_classes)
+        if made is not None:
+            return wrap(made, tensor._kind)
     if tensor.dtype.name != "int64":
         raise RuntimeError("one_hot is only applicable to index tensor.")
-    array, looks = tensor._array, tensor._kind.backend.can_look()
+    looks = tensor._kind.backend.can_look()
     largest = int(array.max()) if num_classes == -1 or (looks and array.size) else -1
     if looks and array.size and array.min() < 0:
         raise RuntimeError("Class values must be non-negative.")

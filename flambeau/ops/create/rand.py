@@ -7,22 +7,19 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy import ndarray
 
 from ...core import tensor as handle
 from ...core.device import CPU, defaults
 from ...core.dtype import int64, state
 from ...core.kind import kind_of
 from ...core.layout import empty_like
-from ...core.limit import EXCEEDED, reworded
 from ...core.number import integer
-from ...core.random import check_integer, draws, draws_integer
+from ...core.random import check_integer, draws, draws_integer, straight
 from ...core.random.default import seed_all, seed_others
 from ...core.random.generator import Generator, default_generator
 from ...core.tensor import Tensor, class_name
 from ...dispatch.registry import public
 from ...dispatch.remembered import Finding
-from ...kernels.array import zeros as blocks
 from .factory import check_placement, factory, finish, place, scratch, shape_of, sizes
 from .full import plain_kind
 
@@ -131,6 +128,8 @@ def _fresh(name: str, what: str, draw: str) -> Callable:
             getattr(draws, draw)(array, 0.0, 1.0, generator)
         return array, chosen
 
+    known = Finding()
+
     def like(
         input: Tensor,
         *,
@@ -146,15 +145,15 @@ def _fresh(name: str, what: str, draw: str) -> Callable:
             getattr(draws, draw)(array, 0.0, 1.0, checked_generator(name, generator))
 
         options = dtype, layout, device, requires_grad, pin_memory, memory_format
-        if options == _NO_OPTIONS and input.__class__ is Tensor:
-            array = input._array
-            if array.__class__ is ndarray and array.flags.c_contiguous:
-                array = blocks.fresh(array.shape, array.dtype)
-                if generator is None:
-                    draws.STRAIGHT[draw](array)
-                else:
-                    fill(array)
+        plain = generator is None or generator.__class__ is Generator
+        if plain and options == _NO_OPTIONS and input.__class__ is Tensor:
+            made = known.find(known.token, input)
+            if made is not None:
+                array = made(generator or default_generator)
                 return handle.make(array, input._kind, None, [0], None)
+            result = _like(f"{name}_like", input, fill, *options)
+            known.learn(lambda: straight.making(result._array, draw, 0.0, 1.0), input)
+            return result
         return _like(f"{name}_like", input, fill, *options)
 
     make.__name__ = make.__qualname__ = name
@@ -196,24 +195,20 @@ def _like(
 
 def _usual(name: str, what: str, draw: str) -> Callable:
     """The function of `_fresh`; a call without options goes straight to the numbers."""
-    general, straight = _fresh(name, what, draw), draws.STRAIGHT[draw]
+    general, known = _fresh(name, what, draw), Finding()
 
     def function(*size: Any, **options: Any) -> Tensor:
-        if not options and size:
-            kind = state.kind or plain_kind()
-            if kind is not None and kind.numpy == _FLOAT32:
-                shape = size
-                for n in size:
-                    if n.__class__ is not int or n < 0:
-                        shape = sizes(size, name)
-                        break
-                try:
-                    array = blocks.fresh(shape, _FLOAT32)
-                    straight(array)
-                except EXCEEDED as error:
-                    raise reworded(error) from None
-                return handle.make(array, kind, None, [0], None)
-        return general(*size, **options)
+        kind = None if options else state.kind or plain_kind()
+        if kind is None:
+            return general(*size, **options)
+        made = known.find(known.token, kind.dtype, *size)
+        if made is not None:
+            return handle.make(made(default_generator), kind, None, [0], None)
+        result = general(*size)
+        case = straight.making(result._array, draw, 0.0, 1.0)
+        if case is not None:
+            known.keep(case, kind.dtype, *size)
+        return result
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = general.__doc__
@@ -221,7 +216,6 @@ def _usual(name: str, what: str, draw: str) -> Callable:
     return public()(function)
 
 
-_FLOAT32 = np.dtype(np.float32)
 rand = _usual("rand", "uniform numbers from [0, 1)", "uniform_")
 randn = _usual("randn", "standard normal numbers", "normal_")
 
@@ -296,13 +290,12 @@ def randint(*args: Any, **options: Any) -> Tensor:
     if not options and (state.one_device or defaults.current is CPU):
         found = _DRAWN.find(_DRAWN.token, args)
         if found is not None:
-            shape, low, high = found
-            array = blocks.fresh(shape, _INT64.numpy)
-            draws_integer.between(array, low, high - low)
-            return handle.make(array, _INT64, None, [0], None)
+            return handle.make(found(default_generator), _INT64, None, [0], None)
         made = _randint(*args)
         low, high, _ = _bounds("randint", args, {})
-        _DRAWN.keep((made._array.shape, low, high), args)
+        case = straight.making(made._array, "between", low, high - low)
+        if case is not None:
+            _DRAWN.keep(case, args)
         return made
     return _randint(*args, **options)
 
@@ -334,6 +327,14 @@ def randint_like(
 
     Source: torch.randint_like
     """
+    options = dtype, layout, device, requires_grad, pin_memory, memory_format
+    plain = options == _NO_OPTIONS and not bounds and input.__class__ is Tensor
+    plain = plain and (generator is None or generator.__class__ is Generator)
+    if plain:
+        made = _DRAWN_LIKE.find(_DRAWN_LIKE.token, input, *args)
+        if made is not None:
+            array = made(generator or default_generator)
+            return handle.make(array, input._kind, None, [0], None)
     low, high, rest = _bounds("randint_like", args, bounds)
     if rest or bounds:
         raise TypeError("randint_like() received an invalid combination of arguments")
@@ -341,14 +342,15 @@ def randint_like(
     def fill(array: Any) -> None:
         draws_integer.random_(array, low, high, checked_generator("randint_like", generator))
 
-    options = dtype, layout, device, requires_grad, pin_memory, memory_format
-    if options == _NO_OPTIONS and input.__class__ is Tensor:
-        array = input._array
-        if array.__class__ is ndarray and array.flags.c_contiguous:
-            array = blocks.fresh(array.shape, array.dtype)
-            fill(array)
-            return handle.make(array, input._kind, None, [0], None)
-    return _like("randint_like", input, fill, *options)
+    result = _like("randint_like", input, fill, *options)
+    if plain:
+        _DRAWN_LIKE.learn(
+            lambda: straight.making(result._array, "random_", low, high), input, *args
+        )
+    return result
+
+
+_DRAWN_LIKE = Finding()
 
 
 @factory
@@ -384,10 +386,17 @@ def _randperm(kind: Any, n: int, *, generator: Any = None) -> Any:
 def randperm(*args: Any, **options: Any) -> Tensor:
     usual = len(args) == 1 and not options and args[0].__class__ is int
     if usual and 0 <= args[0] <= _SHORT and (state.one_device or defaults.current is CPU):
+        make = _PERMUTED.find(_PERMUTED.token, args[0])
+        if make is not None:
+            return handle.make(make(default_generator), _INT64, None, [0], None)
+        case = straight.permuting(args[0])
+        if case is not None:
+            _PERMUTED.keep(case, args[0])
         return handle.make(draws_integer.randperm(args[0]), _INT64, None, [0], None)
     return _randperm(*args, **options)
 
 
+_PERMUTED = Finding()
 _SHORT = 1 << 12
 """Up to so many, no check of what the dtype holds is wanted."""
 randperm.__doc__ = _randperm.__doc__

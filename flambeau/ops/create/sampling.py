@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
+import numpy as np
 from numpy import ndarray
 
 from ...autograd.mode import mode
+from ...core import tensor as handle
 from ...core.dtype import int64
 from ...core.number import number
-from ...core.random import draws, draws_discrete, draws_integer
-from ...core.random.generator import Generator
-from ...core.tensor import UNVERSIONED, Tensor, wrap
+from ...core.random import draws, draws_discrete, draws_integer, straight
+from ...core.random.generator import Generator, default_generator
+from ...core.tensor import Tensor, wrap
+from ...dispatch.formula.formula_node import REAL
 from ...dispatch.registry import method, public
+from ...dispatch.remembered import Finding, keep
 from ...dispatch.rule.rule_operation import operation
-from ...dispatch.write import broadcast, check_writable, finish_write, store
+from ...dispatch.write import broadcast, check_writable, finish_write, store, written_as_known
 from .factory import check_placement, finish, into, place, scratch, scratch_like, shape_of
 from .rand import checked_generator
 
@@ -40,22 +44,20 @@ def _sampled(label: str) -> Any:
 
 
 def _filler(name: str, defaults: dict[str, Any], doc: str) -> None:
-    names = list(defaults)
-    usual = None if _REQUIRED in defaults.values() else tuple(defaults.values())
-    draw, straight = getattr(draws, name), draws.STRAIGHT.get(name)
+    names, known = list(defaults), Finding()
     recorded = _sampled("".join(part.capitalize() for part in name.split("_")))
 
     def fill(
         self: Tensor, *args: Any, generator: Generator | None = None, **options: Any
     ) -> Tensor:
-        if not options and generator is None and _are_usual(args, names, usual) and _is_open(self):
-            array = self._array
-            if straight is not None and (not args or _are_same(args, usual)):
-                straight(array)
-            else:
-                draw(array, *map(_plain, args), *(usual or ())[len(args) :])
-            finish_write(self, None)
-            return self
+        plain = not options and (generator is None or generator.__class__ is Generator)
+        if plain:
+            draw = known.find(known.token, self, *args) if args else known.find(known.token, self)
+            if draw is not None:
+                if args and args[0].__class__ is Tensor:
+                    draw = partial(draw, args[0]._array)
+                if written_as_known(self, draw, generator or default_generator):
+                    return self
         if len(args) > len(names) or not options.keys() <= set(names[len(args) :]):
             raise TypeError(
                 f"{name}() received an invalid combination of arguments - it takes {names} and "
@@ -73,9 +75,16 @@ def _filler(name: str, defaults: dict[str, Any], doc: str) -> None:
             store(self, drawn)
             finish_write(self, made._node)
             return self
+        array = self._array
         if self._kind.has_elements:
-            getattr(draws, name)(self._array, *values, generator=generator)
+            getattr(draws, name)(array, *values, generator=generator)
         finish_write(self, None)
+        if plain and all(x.__class__ in REAL for x in args):
+            known.learn(lambda: straight.of_layout(array, name, tuple(values)), self, *args)
+        elif plain and len(args) == 1 and args[0].__class__ is Tensor and self.__class__ is Tensor:
+            draw = straight.below(array, values[0]) if array.__class__ is ndarray else None
+            if draw is not None:
+                keep(known.token, (self, args[0]), draw)
         return self
 
     fill.__name__ = fill.__qualname__ = name
@@ -93,25 +102,6 @@ def _filler(name: str, defaults: dict[str, Any], doc: str) -> None:
     Source: torch.Tensor.{name}
     """
     method(name)(fill)
-
-
-def _are_usual(args: tuple, names: list[str], usual: tuple | None) -> bool:
-    """Are they numbers, as many as there must be, or an array of probabilities?"""
-    if len(args) > len(names) or (usual is None and len(args) < len(names)):
-        return False
-    for x in args:
-        probabilities = x.__class__ is Tensor and names == ["p"] and usual is not None
-        if x.__class__ is not float and not (probabilities and x._node is None):
-            return False
-    return True
-
-
-def _are_same(args: tuple, usual: tuple | None) -> bool:
-    return args[0].__class__ is float and args == usual
-
-
-def _plain(x: Any) -> Any:
-    return x._array if x.__class__ is Tensor else x
 
 
 def _argument(function: str, name: str, value: Any) -> Any:
@@ -172,11 +162,10 @@ def random_(self: Tensor, *args: Any, generator: Generator | None = None, **opti
 
     Source: torch.Tensor.random_
     """
-    if not options and generator is None and _is_open(self):
-        low, high = (None, None) if not args else (0, *args)[-2:]
-        if len(args) < 3 and high.__class__ in _WHOLE and low.__class__ in _WHOLE:
-            draws_integer.random_(self._array, low, high)
-            finish_write(self, None)
+    plain = not options and (generator is None or generator.__class__ is Generator)
+    if plain:
+        draw = _INTEGERS.find(_INTEGERS.token, self, *args)
+        if draw is not None and written_as_known(self, draw, generator or default_generator):
             return self
     low, high = options.pop("from", None), options.pop("to", None)
     bounded = bool(args) or low is not None or high is not None
@@ -191,31 +180,23 @@ def random_(self: Tensor, *args: Any, generator: Generator | None = None, **opti
     generator = checked_generator("random_", generator)
     check_writable(self, (self,))
     low = (0 if low is None else int(low)) if bounded else None
-    if self._node is None and self._array.__class__ is ndarray:
-        draws_integer.random_(self._array, low, None if high is None else int(high), generator)
+    high = None if high is None else int(high)
+    array = self._array
+    if array.__class__ is ndarray and not (self._node is not None and mode.recording):
+        draws_integer.random_(array, low, high, generator)
         finish_write(self, None)
+        if plain and all(x.__class__ is int for x in args):
+            _INTEGERS.learn(lambda: straight.of_layout(array, "random_", (low, high)), self, *args)
         return self
     drawn = scratch_like(self)
-    draws_integer.random_(drawn, low, None if high is None else int(high), generator)
+    draws_integer.random_(drawn, low, high, generator)
     made = _random(self, drawn) if self._node is not None and mode.recording else None
     store(self, drawn)
     finish_write(self, None if made is None else made._node)
     return self
 
 
-_WHOLE: frozenset[Any] = frozenset((int, type(None)))
-
-
-def _is_open(self: Tensor) -> bool:
-    """May its memory be written to without a look at histories?"""
-    array, base = self._array, self._base
-    return (
-        array.__class__ is ndarray
-        and array.flags.carray
-        and self._node is None
-        and (base is None or base._node is None)
-        and self._cell[0] is not UNVERSIONED
-    )
+_INTEGERS = Finding()
 
 
 _random = _sampled("Random")
@@ -245,12 +226,25 @@ def bernoulli(
 
     Source: torch.bernoulli
     """
+    plain = out is None and (generator is None or generator.__class__ is Generator)
+    if plain and p is None and input.__class__ is Tensor and input._node is None:
+        draw = _PROBABLE.find(_PROBABLE.token, input)
+        if draw is not None:
+            array = input._array
+            values = np.empty(array.shape, array.dtype)
+            draw(array, values, generator or default_generator)
+            return handle.make(values, input._kind, None, [0], None)
     values = scratch(input._kind, input._array.shape)
     probability = input._array if p is None else number(p, "bernoulli", "p", 2)
     draws.bernoulli_(values, probability, checked_generator("bernoulli", generator))
     if out is None and input._node is None:
+        if plain and p is None and values.__class__ is ndarray:
+            _PROBABLE.learn(lambda: straight.below(values, input._array), input)
         return wrap(values, input._kind)
     return into(out, _bernoulli(input, values), "bernoulli")
+
+
+_PROBABLE = Finding()
 
 
 @public()
@@ -268,8 +262,33 @@ def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
     Source: torch.poisson; Hörmann, The transformed rejection method for generating Poisson random
         variables, Insurance: Mathematics and Economics 12 (1993).
     """
+    made = drawn_as_known(_RATES, generator, input)
+    if made is not None:
+        return made
     values = draws_discrete.poisson(input._array, checked_generator("poisson", generator))
-    return wrap(values, input._kind) if input._node is None else _poisson(input, values)
+    if input._node is None:
+        if values.__class__ is ndarray:
+            _RATES.learn(lambda: draws_discrete.poisson_like(input._array), input)
+        return wrap(values, input._kind)
+    return _poisson(input, values)
+
+
+_RATES, _TRIALS = Finding(), Finding()
+
+
+def drawn_as_known(known: Finding, generator: Generator | None, *tensors: Tensor) -> Tensor | None:
+    """What is drawn for tensors like these, if that is known; None, and nothing drawn, also where there are histories."""
+    if generator is not None and generator.__class__ is not Generator:
+        return None
+    first = tensors[0]
+    for x in tensors:
+        if x.__class__ is not Tensor or x._node is not None:
+            return None
+    draw = known.find(known.token, *tensors)
+    if draw is None:
+        return None
+    array = draw(generator or default_generator, *[x._array for x in tensors])
+    return handle.make(array, first._kind, None, [0], None)
 
 
 @public()
@@ -290,6 +309,9 @@ def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) ->
     Source: torch.binomial; Hörmann, The generation of binomial random variates, J. Statist. Comput.
         Simul. 46 (1993).
     """
+    made = drawn_as_known(_TRIALS, generator, count, prob)
+    if made is not None:
+        return made
     for argument, given in (("count", count), ("prob", prob)):
         if not given.is_floating_point():
             raise ValueError(
@@ -297,7 +319,12 @@ def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) ->
                 f"{given.dtype.legacy}"
             )
     generator = checked_generator("binomial", generator)
-    return wrap(draws_discrete.binomial(count._array, prob._array, generator), count._kind)
+    values = draws_discrete.binomial(count._array, prob._array, generator)
+    if values.__class__ is ndarray and count.__class__ is prob.__class__ is Tensor:
+        draw = draws_discrete.binomial_like(count._array, prob._array)
+        if draw is not None:
+            keep(_TRIALS.token, (count, prob), draw)
+    return wrap(values, count._kind)
 
 
 # ---- normal numbers with given means ---------------------------------------------------------------

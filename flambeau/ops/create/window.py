@@ -12,7 +12,11 @@ from ...autograd.mode import no_grad
 from ...core.dtype import state
 from ...core.number import integer
 from ...core.tensor import Tensor
+from ...dispatch.formula.pointwise import pointwise
 from ...dispatch.registry import public
+from ...formula.expression import Expression
+from ...formula.primitive import cos, minimum, sqrt
+from ...formula.special.bessel import i0
 from .arange import arange
 from .factory import check_placement, made, named_dtype, of_arguments, pinned
 
@@ -82,8 +86,41 @@ def _window(name: str, what: str, own: str, shape: Callable) -> None:
     public(name)(of_arguments(function))
 
 
+@pointwise(namespace="", method=False, inplace=False, numbers="", label="Window")
+def _cosine(
+    n: Expression, step: float = 1.0, height: float = 1.0, middle: float = 0.0
+) -> Expression:
+    return cos(n * step) * height + middle
+
+
+@pointwise(namespace="", method=False, inplace=False, numbers="", label="Window")
+def _cosines(n: Expression, step: float = 1.0) -> Expression:
+    x = n * step
+    return cos(x * 4) * 0.08 - cos(x * 2) * 0.5 + 0.42
+
+
+@pointwise(namespace="", method=False, inplace=False, numbers="", label="Window")
+def _rising(n: Expression, step: float = 1.0) -> Expression:
+    x = n * step
+    return minimum(x, 2 - x)
+
+
+@pointwise(namespace="", method=False, inplace=False, numbers="", label="Window")
+def _bessel(n: Expression, step: float = 1.0, beta: float = 12.0, scale: float = 1.0) -> Expression:
+    part = n * step  # 1 - (2 part - 1) ** 2, without a difference of what is nearly equal
+    return i0(sqrt(part * (1 - part)) * (2 * beta)) * scale
+
+
+def _is_rounded_often(n: Tensor) -> bool:
+    """Is each step rounded to 16 bits, as in PyTorch? Then one formula would give other numbers."""
+    return n._kind.dtype.itemsize < 4
+
+
 def _hamming(n: Tensor, last: int, alpha: float = 0.54, beta: float = 0.46) -> Tensor:
-    return (n * (2 * math.pi / last)).cos() * -beta + alpha
+    step = 2 * math.pi / last
+    if _is_rounded_often(n):
+        return (n * step).cos() * -beta + alpha
+    return _cosine(n, step, -beta, alpha)  # type: ignore[return-value, arg-type]
 
 
 def _hann(n: Tensor, last: int) -> Tensor:
@@ -91,22 +128,20 @@ def _hann(n: Tensor, last: int) -> Tensor:
 
 
 def _blackman(n: Tensor, last: int) -> Tensor:
-    n = n * (math.pi / last)
-    return (n * 4).cos() * 0.08 - (n * 2).cos() * 0.5 + 0.42
+    if _is_rounded_often(n):
+        n = n * (math.pi / last)
+        return (n * 4).cos() * 0.08 - (n * 2).cos() * 0.5 + 0.42
+    return _cosines(n, math.pi / last)  # type: ignore[return-value, arg-type]
 
 
 def _bartlett(n: Tensor, last: int) -> Tensor:
-    rising = n * (2 / last)
-    array = rising._array
-    falling = array[(last >> 1) + 1 :]
-    falling[...] = 2 - falling
-    return rising
+    return _rising(n, 2 / last)  # type: ignore[return-value, arg-type]
 
 
 def _kaiser(n: Tensor, last: int, beta: float = 12.0) -> Tensor:
-    x = 2 * n._array.astype(np.float64) / last - 1
-    y = np.i0(beta * np.sqrt(np.maximum(1 - x * x, 0))) / float(np.i0(beta))
-    return made(y.astype(n._kind.numpy), n._kind)
+    wide = n.double() if _is_rounded_often(n) else n
+    made = _bessel(wide, 1 / last, beta, 1 / float(np.i0(beta)))  # type: ignore[arg-type]
+    return made.to(n.dtype)  # type: ignore[attr-defined, no-any-return]
 
 
 _window("hann_window", "A raised cosine (Hann)", "", _hann)

@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
+from ... import kernels
+from ...autograd.mode import mode
+from ...core import tensor as handle
 from ...core.dtype import BY_NUMPY
 from ...core.tensor import Tensor
 from ...dispatch.registry import NAMESPACES, public
+from ...dispatch.remembered import Finding, keep
 from ...dispatch.rule.rule_operation import operation
 from ...dispatch.write import write_out
 from ...formula.dimensions import broadcast_shapes
@@ -67,6 +72,46 @@ def _written(name: str, out: Tensor | None, result: Tensor) -> Tensor:
     return write_out(out, result, name)
 
 
+_PARTS, _LENGTHS = Finding(), Finding()
+
+
+def _are_plain(x: Any, y: Any) -> bool:
+    """Two tensors whose operation is not recorded?"""
+    if x.__class__ is not Tensor or y.__class__ is not Tensor:
+        return False
+    return (x._node is None and y._node is None) or not mode.recording
+
+
+def _as_known(known: Finding, x: Any, y: Any) -> Tensor | None:
+    """The complex numbers of two tensors like others before, if nothing is recorded."""
+    if not _are_plain(x, y):
+        return None
+    found = known.find(known.token, x, y)
+    if found is None:
+        return None
+    make, kind = found
+    return handle.make(make(x._array, y._array), kind, None, [0], None)
+
+
+def _learn(known: Finding, x: Tensor, y: Tensor, made: Tensor, lengths: bool = False) -> None:
+    array = made._array
+    if not _are_plain(x, y) or array.__class__ is not ndarray or array.dtype.kind != "c":
+        return
+    if kernels.enabled():
+        make = kernels.array.pair.like(x._array, y._array, array.dtype, lengths)
+        if make is not None:
+            keep(known.token, (x, y), (make, made._kind))
+
+
+def _joined(real: Tensor, imag: Tensor) -> Tensor:
+    """`complex_`, by what is known of tensors like these."""
+    made = _as_known(_PARTS, real, imag)
+    if made is None:
+        made = complex_(real, imag)
+        _learn(_PARTS, real, imag, made)
+    return made
+
+
 @public("complex")
 def complex_tensor(real: Tensor, imag: Tensor, *, out: Tensor | None = None) -> Tensor:
     """A complex tensor of its real and imaginary parts.
@@ -90,8 +135,11 @@ def complex_tensor(real: Tensor, imag: Tensor, *, out: Tensor | None = None) -> 
         >>> torch.complex(torch.ones(2), torch.zeros(2))
         tensor([1.+0.j, 1.+0.j])
     """
+    made = None if out is not None else _as_known(_PARTS, real, imag)
+    if made is not None:
+        return made
     _check_parts("complex", "real", "imag", real, imag)
-    return _written("complex", out, complex_(real, imag))
+    return _written("complex", out, _joined(real, imag))
 
 
 @public()
@@ -117,10 +165,15 @@ def polar(abs: Tensor, angle: Tensor, *, out: Tensor | None = None) -> Tensor:
         >>> torch.polar(torch.ones(1), torch.zeros(1))
         tensor([1.+0.j])
     """
+    made = None if out is not None else _as_known(_LENGTHS, abs, angle)
+    if made is not None:
+        return made
     _check_parts("polar", "abs", "angle", abs, angle)
     if abs.dtype.is_reduced:
         raise NotImplementedError(
             f"\"polar_cpu\" not implemented for '{abs.dtype.legacy}': convert with .float() first"
         )
     cos, sin = NAMESPACES["torch"]["cos"], NAMESPACES["torch"]["sin"]
-    return _written("polar", out, complex_(abs * cos(angle), abs * sin(angle)))
+    made = _joined(abs * cos(angle), abs * sin(angle))
+    _learn(_LENGTHS, abs, angle, made, lengths=True)
+    return _written("polar", out, made)

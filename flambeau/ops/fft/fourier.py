@@ -6,6 +6,7 @@ by 1, 1/sqrt(n) or 1/n; a transform's gradient is the adjoint one with the same 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from ...dispatch.decided import decided
 from ...dispatch.registry import public
 from ...dispatch.rule.rule_operation import operation
 from ...formula.quiet import quiet
+from ..create.arange import is_counted_by_kernel
 from ..create.factory import factory, of_arguments
 from ..join.cat import cat
 from ..tensor.convert import clone, in_dtype
@@ -297,10 +299,17 @@ for _kind in _KINDS:
     _define(_kind)
 
 
-def _frequencies(name: str, kind: Any, steps: np.ndarray, span: float) -> Any:
+def _frequencies(name: str, kind: Any, n: int, span: float, count: int, half: int) -> Any:
+    """i / span for the first half of so many numbers, and (i - n) / span for the others."""
     chosen = kind()
     if chosen.dtype.category < 2:
         raise RuntimeError(f"{name} requires a floating point or complex dtype, got {chosen.dtype}")
+    if is_counted_by_kernel(chosen.dtype, count) and span and math.isfinite(1.0 / span):
+        step = 1.0 / span
+        made = kernels.array.ramp.between(0.0, -step, step, count, half, chosen.numpy)
+        return chosen.xp.asarray(made), chosen
+    steps = np.arange(count)
+    steps[half:] -= n
     with quiet():  # of no points, or of no time between them, the frequencies are not finite
         values = (steps / span).astype(chosen.numpy)
     return chosen.xp.asarray(values), chosen
@@ -323,9 +332,7 @@ def fftfreq(kind: Any, n: int, d: float = 1.0) -> Any:
         >>> torch.fft.fftfreq(4)
         tensor([ 0.0000,  0.2500, -0.5000, -0.2500])
     """
-    steps = np.arange(n)
-    steps[(n + 1) // 2 :] -= n
-    return _frequencies("fftfreq", kind, steps, n * d)
+    return _frequencies("fftfreq", kind, n, n * d, n, (n + 1) // 2)
 
 
 @public("fft.rfftfreq")
@@ -345,7 +352,7 @@ def rfftfreq(kind: Any, n: int, d: float = 1.0) -> Any:
         >>> torch.fft.rfftfreq(4)
         tensor([0.0000, 0.2500, 0.5000])
     """
-    return _frequencies("rfftfreq", kind, np.arange(n // 2 + 1), n * d)
+    return _frequencies("rfftfreq", kind, n, n * d, n // 2 + 1, n // 2 + 1)
 
 
 def _shifted(x: Tensor, dim: Any, back: bool) -> Tensor:

@@ -10,6 +10,7 @@ from numpy import ndarray
 from ... import kernels
 from ...autograd.inference import WRITTEN
 from ...autograd.mode import mode
+from ...core import tensor as handle
 from ...core.dtype import convertible
 from ...core.layout import is_contiguous
 from ...core.memory import is_writable
@@ -18,9 +19,11 @@ from ...core.tensor import UNVERSIONED, Tensor, class_name
 from ...dispatch.formula.formula_node import REAL
 from ...dispatch.inplace import copied as copy_of_few
 from ...dispatch.registry import method, public
+from ...dispatch.remembered import Finding, keep
 from ...dispatch.rule.rule_operation import operation
-from ...dispatch.write import broadcast, check_writable, finish_write, store
+from ...dispatch.write import broadcast, check_writable, finish_write, store, written_as_known
 from ...formula.quiet import quiet
+from ...kernels.array import repeated
 
 
 @operation(operands="x value", label="Fill", writes=True)
@@ -72,7 +75,7 @@ def _real(source: Any, target: Any) -> Any:
     return convertible(source, target.dtype)
 
 
-_FEW = 1 << 12
+_FEW = 1 << 8
 """Elements that NumPy fills without further question."""
 
 
@@ -118,6 +121,11 @@ def fill_(input: Tensor, value: Any) -> Tensor:
         tensor([3., 3.])
     """
     self = input
+    write = _FILLED.find(_FILLED.token, self, value)
+    if write is not None and written_as_known(self, write):
+        return self
+    if value.__class__ in REAL and self.__class__ is Tensor:
+        _FILLED.learn(lambda: repeated.writing(self._array, _element(self, value)), self, value)
     if value.__class__ in REAL and -3e38 < value < 3e38 and not _has_history(self):
         own = self._kind.dtype
         if own.is_floating_point and own.itemsize > 2 and is_writable(self._array):
@@ -139,6 +147,19 @@ def fill_(input: Tensor, value: Any) -> Tensor:
     operand = value if is_tensor else self.new_full((), value).detach()
     recorded = mode.recording and (self._node is not None or operand._node is not None)
     return filled.into(self, (operand,), (), recorded, overlaps=True)
+
+
+_FILLED, _ZEROED, _FRESH, _COPIED = Finding(), Finding(), Finding(), Finding()
+
+
+def _element(x: Tensor, value: Any) -> Any:
+    """A number as an element of x.
+
+    Raises:
+        RuntimeError: Its dtype cannot hold the number.
+    """
+    with quiet():
+        return np.array(converted(value, x._kind.dtype, x._array.size == 1), x._kind.numpy)
 
 
 def _check_value(value: Tensor) -> None:
@@ -174,15 +195,27 @@ def fill(input: Tensor, value: Any) -> Tensor:
     if isinstance(value, Tensor):
         _check_value(value)
     else:
+        plain = input.__class__ is Tensor and (input._node is None or not mode.recording)
+        if plain:
+            make = _FRESH.find(_FRESH.token, input, value)
+            if make is not None:
+                return handle.make(make(), input._kind, None, [0], None)
         made = (
             copy_of_few(input) if value.__class__ in REAL and is_contiguous(input._array) else None
         )
         if made is not None:
             made.fill_(value)  # type: ignore[attr-defined]
             made._cell[0] = 0
+            array = made._array
+            _FRESH.learn(lambda: repeated.like(array), input, value)
             return made
+        given = value
         value = converted(number(value, "fill", "value", 2), input.dtype, input.numel() == 1)
         value = input.new_full((), value).detach()
+        if plain:
+            made = filled(input, value)
+            _FRESH.learn(lambda: repeated.like(made._array), input, given)
+            return made
     return filled(input, value)
 
 
@@ -195,18 +228,24 @@ def zero_(input: Tensor) -> Tensor:
 
     Source: torch.Tensor.zero_
     """
-    self = input
-    if not _has_history(self):
-        array = self._array
-        if array.__class__ is ndarray and array.size <= _FEW and array.flags.carray:
+    self, array = input, input._array
+    if array.__class__ is ndarray and array.size <= _FEW and array.flags.carray:
+        if not _has_history(self):
             array.fill(0)
             finish_write(self, None)
             return self
+    else:
+        write = _ZEROED.find(_ZEROED.token, self)
+        if write is not None and written_as_known(self, write):
+            return self
+        if self.__class__ is Tensor:
+            _ZEROED.learn(lambda: repeated.writing(array, 0), self)
+    if not _has_history(self):
         return _written(self, 0)
     return zeroed.into(self, (), (), self._node is not None, overlaps=True)
 
 
-_SMALL = 2048
+_SMALL = 1 << 14
 """Elements up to which NumPy copies them as fast."""
 
 
@@ -227,6 +266,10 @@ def copy_(self: Tensor, other: Tensor, non_blocking: bool = False) -> Tensor:
 
     Source: torch.Tensor.copy_
     """
+    if other.__class__ is Tensor and (other._node is None or not mode.recording):
+        write = _COPIED.find(_COPIED.token, self, other)
+        if write is not None and written_as_known(self, write, other._array):
+            return self
     if not isinstance(other, Tensor):
         if not isinstance(other, (bool, int, float, complex)):  # type: ignore[unreachable]
             raise TypeError(
@@ -253,6 +296,8 @@ def copy_(self: Tensor, other: Tensor, non_blocking: bool = False) -> Tensor:
         check_writable(self, (self, other))
     if other._kind is self._kind and array.size <= _SMALL:
         np.copyto(array, source)
+        if array.__class__ is source.__class__ is ndarray and other.__class__ is Tensor:
+            keep(_COPIED.token, (self, other), np.copyto)
     else:
         store(self, _real(source, array))
     finish_write(self, None)
