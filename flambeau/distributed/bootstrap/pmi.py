@@ -6,8 +6,8 @@ library, so that it is there at once.
 
     python pmi.py SIZE HOST < secret
 
-It listens at a free port of HOST, prints it, serves SIZE processes, and ends when all of them have gone or its standard
-input is closed. A process that connects first proves that it knows the secret, and says its rank and its machine.
+It listens at a free port of HOST, prints it, serves SIZE processes, and ends when all of them have gone; once its standard
+input is closed, those that have come by then. (MPICH breaks at the end of a process if the server has gone before it.) A process that connects first proves that it knows the secret, and says its rank and its machine.
 
 Source: Balaji et al., PMI: A Scalable Parallel Process-Management Interface (EuroMPI 2010); MPICH, doc/wiki/design/PMI-1
 """
@@ -54,6 +54,8 @@ class Server:
 
     def __init__(self, size: int, secret: bytes) -> None:
         self.size, self.secret = size, secret
+        self.name = f"flambeau_{secrets.token_hex(8)}"
+        """Of this world. MPICH names shared memory after it, and memory of a world that was killed may still be there."""
         self.values: dict[str, str] = {}
         self.nodes: dict[int, str] = {}
         self.waiting: list[Any] = []
@@ -103,7 +105,7 @@ class Server:
             "init": "cmd=response_to_init pmi_version=1 pmi_subversion=1 rc=0",
             "get_maxes": f"cmd=maxes {MAXIMA} rc=0",
             "get_appnum": "cmd=appnum appnum=0 rc=0",
-            "get_my_kvsname": "cmd=my_kvsname kvsname=flambeau rc=0",
+            "get_my_kvsname": f"cmd=my_kvsname kvsname={self.name} rc=0",
             "get_universe_size": f"cmd=universe_size size={self.size} rc=0",
             "finalize": "cmd=finalize_ack rc=0",
         }
@@ -152,7 +154,7 @@ def main() -> None:
         def end_with_starter() -> None:
             sys.stdin.read()
             with server.changed:
-                server.gone = size
+                server.size = len(server.nodes)
                 server.changed.notify_all()
 
         for work in (accept, end_with_starter):
