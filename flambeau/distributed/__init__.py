@@ -189,8 +189,10 @@ def get_node_local_rank(fallback_rank: int | None = None) -> int:
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("device_mesh", "rpc", "tensor"):
+    if name in ("algorithms", "device_mesh", "rpc", "tensor"):
         return import_module(f"{__name__}.{name}")
     if name in ("DeviceMesh", "init_device_mesh"):
         return getattr(import_module(f"{__name__}.device_mesh"), name)
+    if name in ("GradBucket", "Reducer"):
+        return getattr(import_module(f"{__name__}.reducer"), name)
     raise AttributeError(f"module 'torch.distributed' has no attribute '{name}'")
