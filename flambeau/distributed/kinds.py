@@ -10,8 +10,8 @@ import os
 from datetime import timedelta
 from typing import Any
 
-default_pg_timeout = timedelta(minutes=30)
-"""How long a group waits for its slowest process, unless told otherwise: PyTorch's default."""
+default_pg_timeout = timedelta(minutes=5)
+"""How long a group waits for its slowest process, unless told otherwise. (PyTorch's is 30 minutes.)"""
 
 
 class RedOpType(enum.Enum):

@@ -7,6 +7,8 @@ or a traceback that a process sends before it ends, is told to all, and whoever 
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import sys
 import time
@@ -101,8 +103,20 @@ def told(kind: type[BaseException], error: BaseException, trace: TracebackType |
     has_failed = True
     if current is not None and not isinstance(error, SystemExit):
         lines = "".join(traceback.format_exception(kind, error, trace))
+        if not isinstance(error, DistBackendError):
+            _write_down(error, lines)
         current.fail(f"rank {current.rank} has failed:\n{lines}")
     _before(kind, error, trace)
+
+
+def _write_down(error: BaseException, lines: str) -> None:
+    """Leave a traceback where a launcher looks for it (torchrun's form)."""
+    path = os.environ.get("TORCHELASTIC_ERROR_FILE")
+    if not path:
+        return
+    info = {"py_callstack": lines[-_LONGEST:], "timestamp": str(time.time())}
+    with contextlib.suppress(OSError), open(path, "w", encoding="utf-8") as file:
+        json.dump({"message": {"message": f"{type(error).__name__}: {error}", "extraInfo": info}}, file)
 
 
 _before: Any = sys.excepthook

@@ -58,7 +58,7 @@ def init_process_group(
         backend: "mpi"; "gloo" is the same; None chooses.
         init_method: How they find each other: "env://" (as launchers say it in the environment), "tcp://host:port",
             "file:///path".
-        timeout: How long to wait for the others, at first and in every collective (30 minutes).
+        timeout: How long to wait for the others, at first and in every collective (5 minutes).
         world_size, rank: How many there are, and which this is, where the environment does not say.
         store: Instead of `init_method`.
         group_name, pg_options, device_id: Not used.

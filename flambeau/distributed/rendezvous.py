@@ -11,7 +11,7 @@ from datetime import timedelta
 from urllib.parse import parse_qs, unquote, urlparse
 
 from .kinds import default_pg_timeout
-from .store import FileStore, Store, TCPStore
+from .store import FileStore, PrefixStore, Store, TCPStore
 
 Found = Iterator[tuple[Store, int, int]]
 _RANKS = (
@@ -76,7 +76,10 @@ def _from_environment(url: str, timeout: timedelta) -> Found:
         host, port = "localhost", 0  # a launcher that has started one process
     else:
         host, port = _master(told)
-    yield TCPStore(host, port, size, rank == 0 and not _is_agent_store(), timeout), rank, size
+    store: Store = TCPStore(host, port, size, rank == 0 and not _is_agent_store(), timeout)
+    if _is_agent_store():
+        store = PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
+    yield store, rank, size
 
 
 def _is_agent_store() -> bool:
