@@ -111,6 +111,10 @@ def _join(store: Store, rank: int, size: int, backend: Backend, timeout: timedel
     )
     groups["default"] = GroupMember.WORLD
     if size > 1:
+        from ..nn.batch_norm import SyncBatchNorm
+        from .sync_batch_norm import normalised
+
+        SyncBatchNorm._together = staticmethod(normalised)
         _share_cores(GroupMember.WORLD)
         atexit.unregister(_finish)
         atexit.register(_finish)

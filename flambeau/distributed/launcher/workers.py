@@ -49,6 +49,11 @@ class Failure:
         return f"{text}\n{self.trace.rstrip()}" if self.trace else text
 
 
+def _order(failure: Failure) -> tuple[int, float]:
+    """Causes before what follows from them: who raised by itself, who was killed, then who missed another."""
+    return 0 if failure.trace else 1 if failure.code < 0 else 2, failure.time
+
+
 def _die_with_parent() -> None:
     """Ask the system (Linux) to end this process when its launcher ends."""
     if sys.platform == "linux":
@@ -80,6 +85,7 @@ class Workers:
         redirected: Sequence[int], teed: Sequence[int], shown: set[int], role: str, attempt: int,
     ) -> None:  # fmt: skip
         self.role = role
+        self._failed: dict[int, Failure] = {}
         self._folder = Path(log_dir or tempfile.mkdtemp(prefix="flambeau-run-")) / f"attempt_{attempt}"
         self._kept = log_dir is not None
         self.processes: list[subprocess.Popen] = []
@@ -135,14 +141,11 @@ class Workers:
 
     def failure(self) -> Failure | None:
         """The first that has failed; None while none has."""
-        found = None
         for i, process in enumerate(self.processes):
             code = process.poll()
-            if code:
-                made = self._described(i, code)
-                if found is None or made.time < found.time:
-                    found = made
-        return found
+            if code and i not in self._failed:
+                self._failed[i] = self._described(i, code)
+        return min(self._failed.values(), key=_order, default=None)
 
     def _described(self, i: int, code: int) -> Failure:
         trace, when = "", time.time()
