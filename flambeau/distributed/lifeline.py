@@ -85,10 +85,7 @@ class Lifeline:
         if self._ended.is_set():
             return
         self._ended.set()
-        try:
-            self.line.release()
-        except DistError:
-            pass
+        self.line.release()
 
 
 current: Lifeline | None = None

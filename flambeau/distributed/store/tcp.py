@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import os
 import secrets
@@ -87,6 +88,9 @@ def _serve(connection: socket.socket, entries: Entries) -> None:
                 if not isinstance(key, str):
                     return
                 answer: Any = None
+                if what == "release":  # not answered: the process that keeps the store may be ending too
+                    will = ""
+                    continue
                 if what == "hold":
                     will = key
                 elif what == "fail":
@@ -215,8 +219,9 @@ class TCPStore(Store):
         self._ask("hold", will)
 
     def release(self) -> None:
-        """This process ends well, or holds on no longer."""
-        self._ask("hold", "")
+        """This process ends well, or holds on no longer. (Nobody is waited for.)"""
+        with self._lock, contextlib.suppress(OSError):
+            wire.send(self._connection, ["release", ""], [])
 
     def fail(self, text: str) -> None:
         """Tell whoever asks that this process has failed."""
