@@ -189,7 +189,18 @@ def get_node_local_rank(fallback_rank: int | None = None) -> int:
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("algorithms", "checkpoint", "device_mesh", "elastic", "fsdp", "optim", "pipelining", "rpc", "run", "tensor"):
+    if name in (
+        "algorithms",
+        "checkpoint",
+        "device_mesh",
+        "elastic",
+        "fsdp",
+        "optim",
+        "pipelining",
+        "rpc",
+        "run",
+        "tensor",
+    ):
         return import_module(f"{__name__}.{name}")
     if name in ("DeviceMesh", "init_device_mesh"):
         return getattr(import_module(f"{__name__}.device_mesh"), name)

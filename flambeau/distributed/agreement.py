@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .kinds import DebugLevel, DistBackendError, get_debug_level
+from .kinds import DebugLevel, get_debug_level
 from .process_group import ProcessGroup
 
 _LONGEST = 512
@@ -68,7 +68,9 @@ def _differences(group: ProcessGroup, mine: str, limit: float) -> str:
     transport.all_gather(lines, line)
     told: dict[str, list[int]] = {}
     for i, row in enumerate(lines):
-        told.setdefault(row.tobytes().rstrip(b"\0").decode(errors="replace"), []).append(group.ranks[i])
+        told.setdefault(row.tobytes().rstrip(b"\0").decode(errors="replace"), []).append(
+            group.ranks[i]
+        )
     parts = "; ".join(f"{_ranks(ranks)}: {text}" for text, ranks in told.items())
     return (
         f"Detected mismatch between collectives on ranks of group {group.group_name} (number and call): {parts}. All "
@@ -83,4 +85,7 @@ def _ranks(ranks: list[int]) -> str:
 def _tell(group: ProcessGroup, text: str) -> None:
     import sys
 
-    print(f"[rank {group.ranks[group.rank()]}] {group.group_name} #{group._count} {text}", file=sys.stderr)
+    print(
+        f"[rank {group.ranks[group.rank()]}] {group.group_name} #{group._count} {text}",
+        file=sys.stderr,
+    )

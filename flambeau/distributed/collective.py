@@ -25,7 +25,9 @@ from .work import Work
 def checked(x: Any, name: str) -> Tensor:
     """Raises TypeError if it is no tensor."""
     if not isinstance(x, Tensor):
-        raise TypeError(f"Invalid function argument. Expected parameter `{name}` of type torch.Tensor, but got {type(x)} instead.")
+        raise TypeError(
+            f"Invalid function argument. Expected parameter `{name}` of type torch.Tensor, but got {type(x)} instead."
+        )
     return x
 
 
@@ -43,9 +45,13 @@ def alike(tensors: Sequence[Tensor]) -> None:
     first = tensors[0]
     for x in tensors[1:]:
         if x.dtype is not first.dtype:
-            raise ValueError(f"Invalid usage of tensors with different dtypes: {first.dtype} and {x.dtype}")
+            raise ValueError(
+                f"Invalid usage of tensors with different dtypes: {first.dtype} and {x.dtype}"
+            )
         if x.shape != first.shape:
-            raise ValueError(f"tensors of one collective have one shape, got {list(first.shape)} and {list(x.shape)}")
+            raise ValueError(
+                f"tensors of one collective have one shape, got {list(first.shape)} and {list(x.shape)}"
+            )
 
 
 def own(x: Tensor) -> np.ndarray:
@@ -69,7 +75,12 @@ def operation(op: Any) -> ReduceOp:
 
 
 def start(
-    group: ProcessGroup, what: str, async_op: bool, told: Sequence[Any], tensors: Any, call: Callable[[Any], None]
+    group: ProcessGroup,
+    what: str,
+    async_op: bool,
+    told: Sequence[Any],
+    tensors: Any,
+    call: Callable[[Any], None],
 ) -> Work | None:
     """Do something with a group's transport once all members are there.
 
@@ -89,7 +100,9 @@ def start(
     return work
 
 
-def all_reduce(tensor: Tensor, op: Any = ReduceOp.SUM, group: Any = None, async_op: bool = False) -> Work | None:
+def all_reduce(
+    tensor: Tensor, op: Any = ReduceOp.SUM, group: Any = None, async_op: bool = False
+) -> Work | None:
     """Join the tensors of all members; each gets the result in its tensor.
 
     Args:
@@ -114,13 +127,19 @@ def all_reduce(tensor: Tensor, op: Any = ReduceOp.SUM, group: Any = None, async_
         transport.reduce(array, how, None)
         put(tensor, array)
 
-    return start(found, "all_reduce", async_op, (array.shape, array.dtype.name, how.op.name), [tensor], call)
+    return start(
+        found, "all_reduce", async_op, (array.shape, array.dtype.name, how.op.name), [tensor], call
+    )
 
 
 def reduce(
-    tensor: Tensor, dst: int | None = None, op: Any = ReduceOp.SUM, group: Any = None, async_op: bool = False,
+    tensor: Tensor,
+    dst: int | None = None,
+    op: Any = ReduceOp.SUM,
+    group: Any = None,
+    async_op: bool = False,
     group_dst: int | None = None,
-) -> Work | None:  # fmt: skip
+) -> Work | None:
     """Join the tensors of all members; the member `dst` gets the result, and those of the others are left as they may be.
 
     Source: torch.distributed.reduce
@@ -137,11 +156,22 @@ def reduce(
         if transport.rank == root:
             put(tensor, work)
 
-    return start(found, "reduce", async_op, (array.shape, array.dtype.name, how.op.name, root), [tensor], call)
+    return start(
+        found,
+        "reduce",
+        async_op,
+        (array.shape, array.dtype.name, how.op.name, root),
+        [tensor],
+        call,
+    )
 
 
 def broadcast(
-    tensor: Tensor, src: int | None = None, group: Any = None, async_op: bool = False, group_src: int | None = None
+    tensor: Tensor,
+    src: int | None = None,
+    group: Any = None,
+    async_op: bool = False,
+    group_src: int | None = None,
 ) -> Work | None:
     """Give all members the tensor of one.
 
@@ -157,10 +187,14 @@ def broadcast(
         if transport.rank != root:
             put(tensor, array)
 
-    return start(found, "broadcast", async_op, (array.shape, array.dtype.name, root), [tensor], call)
+    return start(
+        found, "broadcast", async_op, (array.shape, array.dtype.name, root), [tensor], call
+    )
 
 
-def all_gather(tensor_list: Any, tensor: Tensor, group: Any = None, async_op: bool = False) -> Work | None:
+def all_gather(
+    tensor_list: Any, tensor: Tensor, group: Any = None, async_op: bool = False
+) -> Work | None:
     """Give all members the tensors of all, one after the other; shapes may differ from member to member where all know them.
 
     Source: torch.distributed.all_gather
@@ -170,10 +204,14 @@ def all_gather(tensor_list: Any, tensor: Tensor, group: Any = None, async_op: bo
         return None
     targets, array = listed(tensor_list, "tensor_list"), own(checked(tensor, "tensor"))
     if len(targets) != found.size():
-        raise ValueError(f"ProcessGroup::allgather: the list has {len(targets)} tensors for {found.size()} members")
+        raise ValueError(
+            f"ProcessGroup::allgather: the list has {len(targets)} tensors for {found.size()} members"
+        )
     for x in targets:
         if x.dtype is not tensor.dtype:
-            raise ValueError(f"Invalid usage of tensors with different dtypes: {tensor.dtype} and {x.dtype}")
+            raise ValueError(
+                f"Invalid usage of tensors with different dtypes: {tensor.dtype} and {x.dtype}"
+            )
     even = all(x.shape == tensor.shape for x in targets)
 
     def call(transport: Any) -> None:
@@ -181,7 +219,10 @@ def all_gather(tensor_list: Any, tensor: Tensor, group: Any = None, async_op: bo
             parts = np.empty((transport.size, *array.shape), array.dtype)
             transport.all_gather(parts, array)
         else:
-            parts = [array if i == transport.rank else np.empty(x.shape, array.dtype) for i, x in enumerate(targets)]
+            parts = [
+                array if i == transport.rank else np.empty(x.shape, array.dtype)
+                for i, x in enumerate(targets)
+            ]
             for i, part in enumerate(parts):
                 transport.broadcast(part, i)
         for x, part in zip(targets, parts):
@@ -191,7 +232,9 @@ def all_gather(tensor_list: Any, tensor: Tensor, group: Any = None, async_op: bo
     return start(found, "all_gather", async_op, told, targets, call)
 
 
-def all_gather_into_tensor(output_tensor: Tensor, input_tensor: Tensor, group: Any = None, async_op: bool = False) -> Work | None:
+def all_gather_into_tensor(
+    output_tensor: Tensor, input_tensor: Tensor, group: Any = None, async_op: bool = False
+) -> Work | None:
     """Give all members the tensors of all in one, joined or stacked along its first dimension.
 
     Raises:
@@ -210,12 +253,21 @@ def all_gather_into_tensor(output_tensor: Tensor, input_tensor: Tensor, group: A
         transport.all_gather(whole.reshape(transport.size, *array.shape), array)
         put(output_tensor, whole)
 
-    return start(found, "all_gather_into_tensor", async_op, (array.shape, array.dtype.name), [output_tensor], call)
+    return start(
+        found,
+        "all_gather_into_tensor",
+        async_op,
+        (array.shape, array.dtype.name),
+        [output_tensor],
+        call,
+    )
 
 
 def _check_whole(whole: Tensor, part: Tensor, group: ProcessGroup, name: str, other: str) -> None:
     if whole.dtype is not part.dtype:
-        raise TypeError(f"{name} tensor must have the same type as {other} tensor: {whole.dtype}, {part.dtype}")
+        raise TypeError(
+            f"{name} tensor must have the same type as {other} tensor: {whole.dtype}, {part.dtype}"
+        )
     if whole.numel() != part.numel() * group.size():  # type: ignore[attr-defined]
         raise ValueError(
             f"{name} tensor size must be equal to world_size times {other} tensor size: {list(whole.shape)} for "
@@ -223,7 +275,13 @@ def _check_whole(whole: Tensor, part: Tensor, group: ProcessGroup, name: str, ot
         )
 
 
-def reduce_scatter(output: Tensor, input_list: Any, op: Any = ReduceOp.SUM, group: Any = None, async_op: bool = False) -> Work | None:
+def reduce_scatter(
+    output: Tensor,
+    input_list: Any,
+    op: Any = ReduceOp.SUM,
+    group: Any = None,
+    async_op: bool = False,
+) -> Work | None:
     """Join the lists of all members, tensor by tensor; member i gets the result of the i-th.
 
     Source: torch.distributed.reduce_scatter
@@ -235,10 +293,14 @@ def reduce_scatter(output: Tensor, input_list: Any, op: Any = ReduceOp.SUM, grou
     if len(given) != found.size():
         raise ValueError(f"the list has {len(given)} tensors for {found.size()} members")
     alike([target, *given])
-    return _reduce_scatter(found, "reduce_scatter", target, np.stack([own(x) for x in given]), op, async_op)
+    return _reduce_scatter(
+        found, "reduce_scatter", target, np.stack([own(x) for x in given]), op, async_op
+    )
 
 
-def reduce_scatter_tensor(output: Tensor, input: Tensor, op: Any = ReduceOp.SUM, group: Any = None, async_op: bool = False) -> Work | None:
+def reduce_scatter_tensor(
+    output: Tensor, input: Tensor, op: Any = ReduceOp.SUM, group: Any = None, async_op: bool = False
+) -> Work | None:
     """Join the tensors of all members, and give each its part along the first dimension.
 
     Raises:
@@ -254,7 +316,9 @@ def reduce_scatter_tensor(output: Tensor, input: Tensor, op: Any = ReduceOp.SUM,
     return _reduce_scatter(found, "reduce_scatter_tensor", output, parts.copy(), op, async_op)
 
 
-def _reduce_scatter(group: ProcessGroup, what: str, output: Tensor, parts: np.ndarray, op: Any, async_op: bool) -> Work | None:
+def _reduce_scatter(
+    group: ProcessGroup, what: str, output: Tensor, parts: np.ndarray, op: Any, async_op: bool
+) -> Work | None:
     how = operation(op)
 
     def call(transport: Any) -> None:
@@ -262,13 +326,19 @@ def _reduce_scatter(group: ProcessGroup, what: str, output: Tensor, parts: np.nd
         transport.reduce_scatter(array, parts, how)
         put(output, array)
 
-    return start(group, what, async_op, (parts.shape, parts.dtype.name, how.op.name), [output], call)
+    return start(
+        group, what, async_op, (parts.shape, parts.dtype.name, how.op.name), [output], call
+    )
 
 
 def gather(
-    tensor: Tensor, gather_list: Any = None, dst: int | None = None, group: Any = None, async_op: bool = False,
+    tensor: Tensor,
+    gather_list: Any = None,
+    dst: int | None = None,
+    group: Any = None,
+    async_op: bool = False,
     group_dst: int | None = None,
-) -> Work | None:  # fmt: skip
+) -> Work | None:
     """Give one member the tensors of all.
 
     Raises:
@@ -293,9 +363,13 @@ def gather(
 
 
 def scatter(
-    tensor: Tensor, scatter_list: Any = None, src: int | None = None, group: Any = None, async_op: bool = False,
+    tensor: Tensor,
+    scatter_list: Any = None,
+    src: int | None = None,
+    group: Any = None,
+    async_op: bool = False,
     group_src: int | None = None,
-) -> Work | None:  # fmt: skip
+) -> Work | None:
     """Give each member its tensor of a list that one has.
 
     Raises:
@@ -318,10 +392,14 @@ def scatter(
         transport.scatter(array, parts, root)
         put(target, array)
 
-    return start(found, "scatter", async_op, (tuple(target.shape), str(target.dtype), root), [target], call)
+    return start(
+        found, "scatter", async_op, (tuple(target.shape), str(target.dtype), root), [target], call
+    )
 
 
-def _list_of_root(items: Any, name: str, here: bool, group: ProcessGroup, which: str) -> list[Tensor]:
+def _list_of_root(
+    items: Any, name: str, here: bool, group: ProcessGroup, which: str
+) -> list[Tensor]:
     if not here:
         if items:
             raise ValueError(f"Argument ``{name}`` must NOT be specified on non-{which} ranks.")
@@ -334,9 +412,13 @@ def _list_of_root(items: Any, name: str, here: bool, group: ProcessGroup, which:
 
 
 def all_to_all_single(
-    output: Tensor, input: Tensor, output_split_sizes: Sequence[int] | None = None,
-    input_split_sizes: Sequence[int] | None = None, group: Any = None, async_op: bool = False,
-) -> Work | None:  # fmt: skip
+    output: Tensor,
+    input: Tensor,
+    output_split_sizes: Sequence[int] | None = None,
+    input_split_sizes: Sequence[int] | None = None,
+    group: Any = None,
+    async_op: bool = False,
+) -> Work | None:
     """Give each member its rows of the tensors of all.
 
     Args:
@@ -362,21 +444,29 @@ def all_to_all_single(
         transport.all_to_all(received, sent, counts, given)
         put(output, received)
 
-    return start(found, "all_to_all_single", async_op, (sent.shape[1:], sent.dtype.name), [output], call)
+    return start(
+        found, "all_to_all_single", async_op, (sent.shape[1:], sent.dtype.name), [output], call
+    )
 
 
 def _splits(sizes: Sequence[int] | None, x: Tensor, count: int, name: str) -> list[int]:
     rows = x.shape[0] if x.ndim else 1
     if not sizes:
         if rows % count:
-            raise ValueError(f"Tensor's dim 0 does not divide equally across group size: {rows} rows of {name}, {count} members")
+            raise ValueError(
+                f"Tensor's dim 0 does not divide equally across group size: {rows} rows of {name}, {count} members"
+            )
         return [rows // count] * count
     if len(sizes) != count or sum(sizes) != rows:
-        raise ValueError(f"Split sizes of {name} don't match its {rows} rows for {count} members: {list(sizes)}")
+        raise ValueError(
+            f"Split sizes of {name} don't match its {rows} rows for {count} members: {list(sizes)}"
+        )
     return [int(n) for n in sizes]
 
 
-def all_to_all(output_tensor_list: Any, input_tensor_list: Any, group: Any = None, async_op: bool = False) -> Work | None:
+def all_to_all(
+    output_tensor_list: Any, input_tensor_list: Any, group: Any = None, async_op: bool = False
+) -> Work | None:
     """Send the i-th tensor of a list to member i; what members send to this one comes into the other list.
 
     Source: torch.distributed.all_to_all
@@ -384,7 +474,10 @@ def all_to_all(output_tensor_list: Any, input_tensor_list: Any, group: Any = Non
     found = chosen(group, "all_to_all")
     if found is None:
         return None
-    targets, given = listed(output_tensor_list, "output_tensor_list"), listed(input_tensor_list, "input_tensor_list")
+    targets, given = (
+        listed(output_tensor_list, "output_tensor_list"),
+        listed(input_tensor_list, "input_tensor_list"),
+    )
     if len(targets) != found.size() or len(given) != found.size():
         raise ValueError(f"all_to_all takes {found.size()} tensors for {found.size()} members")
     alike([x.reshape(-1)[:0] for x in (*targets, *given)])  # type: ignore[attr-defined]
@@ -403,7 +496,10 @@ def all_to_all(output_tensor_list: Any, input_tensor_list: Any, group: Any = Non
 
 
 def barrier(
-    group: Any = None, async_op: bool = False, device_ids: Any = None, timeout: timedelta | None = None
+    group: Any = None,
+    async_op: bool = False,
+    device_ids: Any = None,
+    timeout: timedelta | None = None,
 ) -> Work | None:
     """Wait until all members have come here.
 
@@ -418,7 +514,9 @@ def barrier(
     return start(found, "barrier", async_op, (), [], lambda transport: None)
 
 
-def all_reduce_coalesced(tensors: Any, op: Any = ReduceOp.SUM, group: Any = None, async_op: bool = False) -> Work | None:
+def all_reduce_coalesced(
+    tensors: Any, op: Any = ReduceOp.SUM, group: Any = None, async_op: bool = False
+) -> Work | None:
     """`all_reduce` of several tensors.
 
     Source: torch.distributed.all_reduce_coalesced
@@ -427,17 +525,26 @@ def all_reduce_coalesced(tensors: Any, op: Any = ReduceOp.SUM, group: Any = None
     return works[-1] if works else None
 
 
-def all_gather_coalesced(output_tensor_lists: Any, input_tensor_list: Any, group: Any = None, async_op: bool = False) -> Work | None:
+def all_gather_coalesced(
+    output_tensor_lists: Any, input_tensor_list: Any, group: Any = None, async_op: bool = False
+) -> Work | None:
     """`all_gather` of several tensors: the i-th list has those of member i.
 
     Source: torch.distributed.all_gather_coalesced
     """
     given = listed(input_tensor_list, "input_tensor_list")
-    works = [all_gather([row[i] for row in output_tensor_lists], x, group, async_op) for i, x in enumerate(given)]
+    works = [
+        all_gather([row[i] for row in output_tensor_lists], x, group, async_op)
+        for i, x in enumerate(given)
+    ]
     return works[-1] if works else None
 
 
 all_gather_single, reduce_scatter_single = all_gather_into_tensor, reduce_scatter_tensor
 
-__all__ = [name for name in globals() if name.startswith(("all_", "reduce", "broadcast", "gather", "scatter", "barrier"))]
+__all__ = [
+    name
+    for name in globals()
+    if name.startswith(("all_", "reduce", "broadcast", "gather", "scatter", "barrier"))
+]
 _ = world

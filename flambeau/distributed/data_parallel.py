@@ -62,13 +62,25 @@ class DistributedDataParallel(Module, Joinable):
     """
 
     def __init__(
-        self, module: Module, device_ids: Any = None, output_device: Any = None, dim: int = 0,
-        broadcast_buffers: bool | None = None, init_sync: bool = True, process_group: Any = None,
-        bucket_cap_mb: float | None = None, find_unused_parameters: bool = False,
-        check_reduction: bool = False, gradient_as_bucket_view: bool = False, static_graph: bool = False,
-        delay_all_reduce_named_params: Any = None, param_to_hook_all_reduce: Any = None,
-        mixed_precision: Any = None, device_mesh: Any = None, **options: Any,
-    ) -> None:  # fmt: skip
+        self,
+        module: Module,
+        device_ids: Any = None,
+        output_device: Any = None,
+        dim: int = 0,
+        broadcast_buffers: bool | None = None,
+        init_sync: bool = True,
+        process_group: Any = None,
+        bucket_cap_mb: float | None = None,
+        find_unused_parameters: bool = False,
+        check_reduction: bool = False,
+        gradient_as_bucket_view: bool = False,
+        static_graph: bool = False,
+        delay_all_reduce_named_params: Any = None,
+        param_to_hook_all_reduce: Any = None,
+        mixed_precision: Any = None,
+        device_mesh: Any = None,
+        **options: Any,
+    ) -> None:
         super().__init__()
         Joinable.__init__(self)
         for name, value in {
@@ -78,14 +90,18 @@ class DistributedDataParallel(Module, Joinable):
             **options,
         }.items():
             if value:
-                raise NotImplementedError(f"DistributedDataParallel: {name} is not there; leave it out")
+                raise NotImplementedError(
+                    f"DistributedDataParallel: {name} is not there; leave it out"
+                )
         if device_mesh is not None:
             if process_group is not None:
                 raise RuntimeError("Cannot specify both process_group and device_mesh arguments.")
             process_group = device_mesh.get_group(0)
         named = _trained(module)
         if not named:
-            raise RuntimeError("DistributedDataParallel is not needed when a module doesn't have any parameter that requires a gradient.")
+            raise RuntimeError(
+                "DistributedDataParallel is not needed when a module doesn't have any parameter that requires a gradient."
+            )
         if device_ids is not None and len(device_ids) > 1:
             raise ValueError("device_ids can only be None or contain a single element.")
         self.process_group: ProcessGroup = world() if process_group is None else process_group
@@ -105,13 +121,20 @@ class DistributedDataParallel(Module, Joinable):
         if init_sync:
             self._broadcast([*module.parameters(), *module.buffers()])
         self.reducer = Reducer(
-            named, self.process_group, self.bucket_bytes_cap, gradient_as_bucket_view, find_unused_parameters, static_graph
+            named,
+            self.process_group,
+            self.bucket_bytes_cap,
+            gradient_as_bucket_view,
+            find_unused_parameters,
+            static_graph,
         )
 
     def _check_same(self, named: list[tuple[str, Tensor]]) -> None:
         """Raises RuntimeError if processes have different parameters."""
         told = tuple((name, tuple(p.shape), str(p.dtype)) for name, p in named)
-        start(self.process_group, "DistributedDataParallel", False, told, [], lambda transport: None)
+        start(
+            self.process_group, "DistributedDataParallel", False, told, [], lambda transport: None
+        )
 
     def _broadcast(self, tensors: list[Tensor], root: int = 0) -> None:
         """Give all processes the tensors of one, those of one dtype together."""
@@ -153,10 +176,16 @@ class DistributedDataParallel(Module, Joinable):
         return result
 
     def _buffers_to_sync(self) -> list[Tensor]:
-        return [b for name, b in self.module.named_buffers() if name not in self.parameters_to_ignore]
+        return [
+            b for name, b in self.module.named_buffers() if name not in self.parameters_to_ignore
+        ]
 
     def _syncs_buffers(self) -> bool:
-        wanted = self.broadcast_buffers and self.require_forward_param_sync and self.process_group.size() > 1
+        wanted = (
+            self.broadcast_buffers
+            and self.require_forward_param_sync
+            and self.process_group.size() > 1
+        )
         return wanted and any(True for _ in self.module.buffers())
 
     @contextlib.contextmanager
@@ -197,13 +226,20 @@ class DistributedDataParallel(Module, Joinable):
         self.static_graph = self.reducer.static = True
 
     @staticmethod
-    def _set_params_and_buffers_to_ignore_for_model(module: Module, params_and_buffers_to_ignore: Any) -> None:
+    def _set_params_and_buffers_to_ignore_for_model(
+        module: Module, params_and_buffers_to_ignore: Any
+    ) -> None:
         """Leave some parameters and buffers, by name, to each process."""
         module._ddp_params_and_buffers_to_ignore = params_and_buffers_to_ignore  # type: ignore[attr-defined]
 
     # ------------------------------------------------------------------------- uneven inputs
 
-    def join(self, divide_by_initial_world_size: bool = True, enable: bool = True, throw_on_early_termination: bool = False) -> Join:
+    def join(
+        self,
+        divide_by_initial_world_size: bool = True,
+        enable: bool = True,
+        throw_on_early_termination: bool = False,
+    ) -> Join:
         """A context in which processes may have different numbers of batches: those that have ended take part in the steps
         of the others with gradients of zero.
 
@@ -214,7 +250,12 @@ class DistributedDataParallel(Module, Joinable):
 
         Source: torch.nn.parallel.DistributedDataParallel.join
         """
-        return Join([self], enable, throw_on_early_termination, divide_by_initial_world_size=divide_by_initial_world_size)
+        return Join(
+            [self],
+            enable,
+            throw_on_early_termination,
+            divide_by_initial_world_size=divide_by_initial_world_size,
+        )
 
     def join_hook(self, **kwargs: Any) -> JoinHook:
         """What a process that has ended does for the others."""
@@ -263,7 +304,12 @@ class _Shadow(JoinHook):
         from .kinds import ReduceOp
 
         start(
-            ddp.process_group, "last", False, (), [], lambda transport: transport.reduce(last, ReduceOp(ReduceOp.MAX), None)
+            ddp.process_group,
+            "last",
+            False,
+            (),
+            [],
+            lambda transport: transport.reduce(last, ReduceOp(ReduceOp.MAX), None),
         )
         ddp._broadcast([*ddp.module.parameters(), *ddp.module.buffers()], int(last[0]))
 
@@ -271,7 +317,11 @@ class _Shadow(JoinHook):
 def _trained(module: Module) -> list[tuple[str, Tensor]]:
     """The parameters that have gradients, each once."""
     ignored = set(getattr(module, "_ddp_params_and_buffers_to_ignore", ()))
-    return [(name, p) for name, p in module.named_parameters() if p.requires_grad and name not in ignored]
+    return [
+        (name, p)
+        for name, p in module.named_parameters()
+        if p.requires_grad and name not in ignored
+    ]
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:
@@ -287,5 +337,3 @@ def _tensors(value: Any) -> Iterator[Tensor]:
     elif hasattr(value, "__dataclass_fields__"):
         for name in value.__dataclass_fields__:
             yield from _tensors(getattr(value, name))
-
-

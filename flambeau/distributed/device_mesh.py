@@ -42,9 +42,15 @@ class DeviceMesh:
     """
 
     def __init__(
-        self, device_type: str, mesh: Any, *, mesh_dim_names: Sequence[str] | None = None,
-        _groups: list[Any] | None = None, _root: DeviceMesh | None = None, **options: Any,
-    ) -> None:  # fmt: skip
+        self,
+        device_type: str,
+        mesh: Any,
+        *,
+        mesh_dim_names: Sequence[str] | None = None,
+        _groups: list[Any] | None = None,
+        _root: DeviceMesh | None = None,
+        **options: Any,
+    ) -> None:
         from ..ops.create.data import tensor
 
         self.device_type = Device(device_type).type
@@ -112,7 +118,9 @@ class DeviceMesh:
             return self.mesh_dim_names.index(mesh_dim)
         if mesh_dim is None:
             if self.ndim > 1:
-                raise RuntimeError(f"{what}: name one of the mesh's {self.ndim} dimensions: {self.mesh_dim_names}")
+                raise RuntimeError(
+                    f"{what}: name one of the mesh's {self.ndim} dimensions: {self.mesh_dim_names}"
+                )
             return 0
         return int(mesh_dim)
 
@@ -144,8 +152,13 @@ class DeviceMesh:
 
     @classmethod
     def from_group(
-        cls, group: Any, device_type: str, mesh: Any = None, *, mesh_dim_names: Sequence[str] | None = None
-    ) -> DeviceMesh:  # fmt: skip
+        cls,
+        group: Any,
+        device_type: str,
+        mesh: Any = None,
+        *,
+        mesh_dim_names: Sequence[str] | None = None,
+    ) -> DeviceMesh:
         """The mesh of a group's members, or of groups along each dimension of a `mesh`.
 
         Source: torch.distributed.device_mesh.DeviceMesh.from_group
@@ -154,21 +167,32 @@ class DeviceMesh:
         ranks = list(group.ranks) if one else mesh
         if ranks is None:
             raise ValueError("Must pass mesh if passing multiple ProcessGroups")
-        return cls(device_type, ranks, mesh_dim_names=mesh_dim_names, _groups=[group] if one else list(group))
+        return cls(
+            device_type,
+            ranks,
+            mesh_dim_names=mesh_dim_names,
+            _groups=[group] if one else list(group),
+        )
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, DeviceMesh):
             return NotImplemented
         same = np.array_equal(self._ranks, other._ranks)
-        return same and (self.device_type, self.mesh_dim_names) == (other.device_type, other.mesh_dim_names)
+        return same and (self.device_type, self.mesh_dim_names) == (
+            other.device_type,
+            other.mesh_dim_names,
+        )
 
     def __hash__(self) -> int:
         return hash((self._ranks.tobytes(), self.shape, self.device_type, self.mesh_dim_names))
 
     def __repr__(self) -> str:
         names = self.mesh_dim_names or range(self.ndim)
-        dims = ", ".join(f"{n}={k}" if self.mesh_dim_names else str(k) for n, k in zip(names, self.shape))
-        return f"DeviceMesh(({dims}), {self.device_type!r}, stride={tuple(int(s // 8) for s in np.ascontiguousarray(self._ranks).strides)})"
+        dims = ", ".join(
+            f"{n}={k}" if self.mesh_dim_names else str(k) for n, k in zip(names, self.shape)
+        )
+        strides = tuple(s // 8 for s in np.ascontiguousarray(self._ranks).strides)
+        return f"DeviceMesh(({dims}), {self.device_type!r}, stride={strides})"
 
 
 def _made(ranks: np.ndarray) -> list[Any]:
@@ -188,9 +212,12 @@ def _made(ranks: np.ndarray) -> list[Any]:
 
 
 def init_device_mesh(
-    device_type: str, mesh_shape: Sequence[int], *, mesh_dim_names: Sequence[str] | None = None,
+    device_type: str,
+    mesh_shape: Sequence[int],
+    *,
+    mesh_dim_names: Sequence[str] | None = None,
     backend_override: Any = None,
-) -> DeviceMesh:  # fmt: skip
+) -> DeviceMesh:
     """Arrange all processes of the run, in the order of their ranks.
 
     Args:
@@ -215,5 +242,7 @@ def init_device_mesh(
         init_process_group(None)
     count = int(np.prod(shape))
     if count != get_world_size():
-        raise RuntimeError(f"a mesh of {shape} has {count} places, and the run has {get_world_size()} processes")
+        raise RuntimeError(
+            f"a mesh of {shape} has {count} places, and the run has {get_world_size()} processes"
+        )
     return DeviceMesh(device_type, np.arange(count).reshape(shape), mesh_dim_names=mesh_dim_names)

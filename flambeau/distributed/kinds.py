@@ -49,7 +49,7 @@ class ReduceOp:
         True
     """
 
-    RedOpType = RedOpType
+    RedOpType: Any = RedOpType
     SUM = RedOpType.SUM
     AVG = RedOpType.AVG
     PRODUCT = RedOpType.PRODUCT
@@ -60,7 +60,7 @@ class ReduceOp:
     BXOR = RedOpType.BXOR
     PREMUL_SUM = RedOpType.PREMUL_SUM
 
-    def __init__(self, op: RedOpType = RedOpType.SUM, factor: Any = None) -> None:
+    def __init__(self, op: Any = RedOpType.SUM, factor: Any = None) -> None:
         if not isinstance(op, RedOpType):
             raise TypeError(f"ReduceOp takes one of ReduceOp's members, not {op!r}")
         self.op, self.factor = op, factor

@@ -75,10 +75,8 @@ class Lifeline:
 
     def fail(self, text: str) -> None:
         """Tell all that this process has failed."""
-        try:
+        with contextlib.suppress(DistError):  # nobody may listen any more
             self.line.fail(text[-_LONGEST:])
-        except DistError:
-            pass  # nobody listens any more
 
     def close(self) -> None:
         """Say goodbye."""
@@ -113,7 +111,9 @@ def _write_down(error: BaseException, lines: str) -> None:
         return
     info = {"py_callstack": lines[-_LONGEST:], "timestamp": str(time.time())}
     with contextlib.suppress(OSError), open(path, "w", encoding="utf-8") as file:
-        json.dump({"message": {"message": f"{type(error).__name__}: {error}", "extraInfo": info}}, file)
+        json.dump(
+            {"message": {"message": f"{type(error).__name__}: {error}", "extraInfo": info}}, file
+        )
 
 
 _before: Any = sys.excepthook

@@ -48,10 +48,16 @@ def backend_of(name: Any) -> Backend:
 
 
 def init_process_group(
-    backend: str | None = None, init_method: str | None = None, timeout: timedelta | None = None,
-    world_size: int = -1, rank: int = -1, store: Store | None = None, group_name: str = "",
-    pg_options: Any = None, device_id: Any = None,
-) -> None:  # fmt: skip
+    backend: str | None = None,
+    init_method: str | None = None,
+    timeout: timedelta | None = None,
+    world_size: int = -1,
+    rank: int = -1,
+    store: Store | None = None,
+    group_name: str = "",
+    pg_options: Any = None,
+    device_id: Any = None,
+) -> None:
     """Join the group of all processes of the run. One process needs nobody; more need MPI: ``flambeau[mpi]``.
 
     Args:
@@ -80,14 +86,18 @@ def init_process_group(
         raise ValueError("trying to initialize the default process group twice!")
     named, limit = backend_of(backend), default_pg_timeout if timeout is None else timeout
     if not isinstance(limit, timedelta):
-        raise TypeError(f"Expected timeout argument to be of type datetime.timedelta, got {timeout}")
+        raise TypeError(
+            f"Expected timeout argument to be of type datetime.timedelta, got {timeout}"
+        )
     if store is not None:
         if init_method is not None:
             raise AssertionError("Cannot specify both init_method and store.")
         if rank < 0 or world_size < 1:
             raise AssertionError("world_size must be positive and rank non-negative if using store")
     else:
-        store, rank, world_size = next(iter(rendezvous(init_method or "env://", rank, world_size, timeout=limit)))
+        store, rank, world_size = next(
+            iter(rendezvous(init_method or "env://", rank, world_size, timeout=limit))
+        )
         store.set_timeout(limit)
     if not 0 <= rank < world_size:
         raise ValueError(f"rank {rank} is none of a world of {world_size}")
@@ -107,7 +117,13 @@ def _join(store: Store, rank: int, size: int, backend: Backend, timeout: timedel
         transport = Mpi(mpi_world.joined(rank, size, store, host), line)
         lifeline.begin(line)
     GroupMember.WORLD = ProcessGroup(
-        transport, range(size), "default", backend, PrefixStore("default", store), timeout, "default_pg"
+        transport,
+        range(size),
+        "default",
+        backend,
+        PrefixStore("default", store),
+        timeout,
+        "default_pg",
     )
     groups["default"] = GroupMember.WORLD
     if size > 1:
@@ -148,10 +164,15 @@ def _finish() -> None:
 
 
 def new_group(
-    ranks: Sequence[int] | None = None, timeout: timedelta | None = None, backend: str | None = None,
-    pg_options: Any = None, use_local_synchronization: bool = False, group_desc: str | None = None,
-    device_id: Any = None, sort_ranks: bool = True,
-) -> Any:  # fmt: skip
+    ranks: Sequence[int] | None = None,
+    timeout: timedelta | None = None,
+    backend: str | None = None,
+    pg_options: Any = None,
+    use_local_synchronization: bool = False,
+    group_desc: str | None = None,
+    device_id: Any = None,
+    sort_ranks: bool = True,
+) -> Any:
     """Make a group of some processes. All of the run call this, in the same order, also those that are not in it.
 
     Args:
@@ -176,11 +197,15 @@ def new_group(
     if sort_ranks:
         members.sort()
     if len(members) > size:
-        raise ValueError("the new group's world size should be less or equal to the world size set by init_process_group")
+        raise ValueError(
+            "the new group's world size should be less or equal to the world size set by init_process_group"
+        )
     if len(set(members)) < len(members):
         raise ValueError(f"a group has every rank once: {members}")
     if any(not 0 <= r < size for r in members):
-        raise ValueError("The new group's rank should be within the world_size set by init_process_group")
+        raise ValueError(
+            "The new group's rank should be within the world_size set by init_process_group"
+        )
     named = whole._backend if backend is None else backend_of(backend)
     limit = whole._timeout if timeout is None else timeout
     name = f"group {next(_numbers)}" if not use_local_synchronization else f"members {members}"
@@ -192,16 +217,26 @@ def new_group(
     if transport is None:
         return GroupMember.NON_GROUP_MEMBER
     made = ProcessGroup(
-        transport, members, name, named, PrefixStore(name, whole._store), limit, group_desc or "undefined"
+        transport,
+        members,
+        name,
+        named,
+        PrefixStore(name, whole._store),
+        limit,
+        group_desc or "undefined",
     )
     groups[name] = made
     return made
 
 
 def new_subgroups(
-    group_size: int | None = None, group: Any = None, timeout: timedelta | None = None,
-    backend: str | None = None, pg_options: Any = None, group_desc: str | None = None,
-) -> tuple[Any, list[Any]]:  # fmt: skip
+    group_size: int | None = None,
+    group: Any = None,
+    timeout: timedelta | None = None,
+    backend: str | None = None,
+    pg_options: Any = None,
+    group_desc: str | None = None,
+) -> tuple[Any, list[Any]]:
     """Cut a group into groups of equal size: this process' own, and all of them.
 
     Raises:
@@ -216,17 +251,24 @@ def new_subgroups(
     if group_size <= 0:
         raise ValueError(f"The arg 'group_size' ({group_size}) must be positive")
     if len(ranks) < group_size:
-        raise ValueError(f"The arg 'group_size' ({group_size}) must not exceed the world size ({len(ranks)})")
+        raise ValueError(
+            f"The arg 'group_size' ({group_size}) must not exceed the world size ({len(ranks)})"
+        )
     if len(ranks) % group_size:
-        raise ValueError(f"The world size ({len(ranks)}) must be divisible by 'group_size={group_size}'")
+        raise ValueError(
+            f"The world size ({len(ranks)}) must be divisible by 'group_size={group_size}'"
+        )
     parts = [ranks[i : i + group_size] for i in range(0, len(ranks), group_size)]
     return new_subgroups_by_enumeration(parts, timeout, backend, pg_options, group_desc)
 
 
 def new_subgroups_by_enumeration(
-    ranks_per_subgroup_list: Sequence[Sequence[int]], timeout: timedelta | None = None,
-    backend: str | None = None, pg_options: Any = None, group_desc: str | None = None,
-) -> tuple[Any, list[Any]]:  # fmt: skip
+    ranks_per_subgroup_list: Sequence[Sequence[int]],
+    timeout: timedelta | None = None,
+    backend: str | None = None,
+    pg_options: Any = None,
+    group_desc: str | None = None,
+) -> tuple[Any, list[Any]]:
     """Make groups of the given ranks: this process' own, and all of them.
 
     Raises:
@@ -239,15 +281,22 @@ def new_subgroups_by_enumeration(
     every = [rank for ranks in ranks_per_subgroup_list for rank in ranks]
     if len(set(every)) < len(every):
         raise ValueError("a rank is in two subgroups")
-    made = [new_group(r, timeout, backend, pg_options, group_desc=group_desc) for r in ranks_per_subgroup_list]
+    made = [
+        new_group(r, timeout, backend, pg_options, group_desc=group_desc)
+        for r in ranks_per_subgroup_list
+    ]
     mine = [g for g in made if isinstance(g, ProcessGroup)]
     return (mine[0] if mine else None), made
 
 
 def split_group(
-    parent_pg: Any = None, split_ranks: Sequence[Sequence[int]] | None = None, timeout: timedelta | None = None,
-    pg_options: Any = None, group_desc: str | None = None, backend: str | None = None,
-) -> Any:  # fmt: skip
+    parent_pg: Any = None,
+    split_ranks: Sequence[Sequence[int]] | None = None,
+    timeout: timedelta | None = None,
+    pg_options: Any = None,
+    group_desc: str | None = None,
+    backend: str | None = None,
+) -> Any:
     """Cut a group into the given parts (ranks of that group): this process' own; None if it is in none.
 
     Source: torch.distributed.split_group
@@ -269,7 +318,7 @@ def destroy_process_group(group: Any = None) -> None:
     """
     if group is GroupMember.NON_GROUP_MEMBER:
         return
-    found = GroupMember.WORLD if group is None else group
+    found: ProcessGroup | None = GroupMember.WORLD if group is None else group
     if found is None:
         raise AssertionError("Process group cannot be None")
     if found is not GroupMember.WORLD:
@@ -278,10 +327,11 @@ def destroy_process_group(group: Any = None) -> None:
         return
     for one in list(groups.values()):
         one._order.close()
+    whole = found
     groups.clear()
     GroupMember.WORLD = None
-    if found.size() > 1:
-        _part(found)
+    if whole.size() > 1:
+        _part(whole)
 
 
 def _part(group: ProcessGroup) -> None:
@@ -294,7 +344,9 @@ def _part(group: ProcessGroup) -> None:
         lifeline.end()
 
 
-def monitored_barrier(group: Any = None, timeout: timedelta | None = None, wait_all_ranks: bool = False) -> None:
+def monitored_barrier(
+    group: Any = None, timeout: timedelta | None = None, wait_all_ranks: bool = False
+) -> None:
     """A barrier that names those who do not come.
 
     Args:

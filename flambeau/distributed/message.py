@@ -14,7 +14,9 @@ from .process_group import ProcessGroup, chosen, place
 from .work import Message, Work
 
 
-def _partner(rank: int | None, group_rank: int | None, group: ProcessGroup, what: str, side: str) -> int:
+def _partner(
+    rank: int | None, group_rank: int | None, group: ProcessGroup, what: str, side: str
+) -> int:
     found = place(rank, group_rank, group, what)
     if found == group.rank():
         raise ValueError(
@@ -24,8 +26,12 @@ def _partner(rank: int | None, group_rank: int | None, group: ProcessGroup, what
 
 
 def isend(
-    tensor: Tensor, dst: int | None = None, group: Any = None, tag: int = 0, group_dst: int | None = None
-) -> Work | None:  # fmt: skip
+    tensor: Tensor,
+    dst: int | None = None,
+    group: Any = None,
+    tag: int = 0,
+    group_dst: int | None = None,
+) -> Work | None:
     """Send a tensor to another process, and give at once what can be waited for; until then it is not to be written.
 
     Args:
@@ -44,12 +50,18 @@ def isend(
         return None
     to = _partner(dst, group_dst, found, "dst", "destination")
     array, transport = own(tensor), found._transport
-    return Message(transport.until, transport.send(array, to, tag), found.seconds, "send", [tensor], held=array)
+    return Message(
+        transport.until, transport.send(array, to, tag), found.seconds, "send", [tensor], held=array
+    )
 
 
 def irecv(
-    tensor: Tensor, src: int | None = None, group: Any = None, tag: int = 0, group_src: int | None = None
-) -> Work | None:  # fmt: skip
+    tensor: Tensor,
+    src: int | None = None,
+    group: Any = None,
+    tag: int = 0,
+    group_src: int | None = None,
+) -> Work | None:
     """Receive a tensor from another process, or from any; until it is waited for, its elements are not to be read.
 
     Raises:
@@ -75,14 +87,19 @@ def irecv(
 def _arrived(tensor: Tensor, array: Any, got: int) -> None:
     if got != array.nbytes:
         raise RuntimeError(
-            f"received a message of {got} bytes into a tensor of {array.nbytes}: sender and receiver need one shape and dtype"
+            f"received a message of {got} bytes into a tensor of {array.nbytes}: sender and receiver need one shape "
+            "and dtype"
         )
     put(tensor, array)
 
 
 def send(
-    tensor: Tensor, dst: int | None = None, group: Any = None, tag: int = 0, group_dst: int | None = None
-) -> None:  # fmt: skip
+    tensor: Tensor,
+    dst: int | None = None,
+    group: Any = None,
+    tag: int = 0,
+    group_dst: int | None = None,
+) -> None:
     """Send a tensor to another process, and wait until it may be written again.
 
     Source: torch.distributed.send
@@ -93,8 +110,12 @@ def send(
 
 
 def recv(
-    tensor: Tensor, src: int | None = None, group: Any = None, tag: int = 0, group_src: int | None = None
-) -> int:  # fmt: skip
+    tensor: Tensor,
+    src: int | None = None,
+    group: Any = None,
+    tag: int = 0,
+    group_src: int | None = None,
+) -> int:
     """Receive a tensor from another process, or from any; the rank of who has sent it.
 
     Source: torch.distributed.recv
@@ -121,9 +142,14 @@ class P2POp:
     """
 
     def __init__(
-        self, op: Callable, tensor: Tensor, peer: int | None = None, group: Any = None, tag: int = 0,
+        self,
+        op: Callable,
+        tensor: Tensor,
+        peer: int | None = None,
+        group: Any = None,
+        tag: int = 0,
         group_peer: int | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         if op not in (isend, irecv):
             raise ValueError(
                 "Invalid ``op``. Expected ``op`` to be of type ``torch.distributed.isend`` or ``torch.distributed.irecv``."
@@ -146,7 +172,9 @@ def batch_isend_irecv(p2p_op_list: list[P2POp]) -> list[Work]:
     Source: torch.distributed.batch_isend_irecv
     """
     if not isinstance(p2p_op_list, list) or not all(isinstance(x, P2POp) for x in p2p_op_list):
-        raise ValueError("Invalid ``p2p_op_list``. Each op is expected to to be of type ``torch.distributed.P2POp``.")
+        raise ValueError(
+            "Invalid ``p2p_op_list``. Each op is expected to to be of type ``torch.distributed.P2POp``."
+        )
     if not p2p_op_list:
         raise ValueError("batch_isend_irecv got an empty list")
     works = [x.op(x.tensor, x.peer, x.group, x.tag, x.group_peer) for x in p2p_op_list]

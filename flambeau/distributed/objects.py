@@ -87,9 +87,12 @@ def all_gather_object(object_list: list[Any], obj: Any, group: Any = None) -> No
 
 
 def gather_object(
-    obj: Any, object_gather_list: list[Any] | None = None, dst: int | None = None, group: Any = None,
+    obj: Any,
+    object_gather_list: list[Any] | None = None,
+    dst: int | None = None,
+    group: Any = None,
     group_dst: int | None = None,
-) -> None:  # fmt: skip
+) -> None:
     """Give one member the objects of all.
 
     Raises:
@@ -103,9 +106,13 @@ def gather_object(
     root = place(0 if dst is None and group_dst is None else dst, group_dst, found, "dst")
     here = found.rank() == root
     if here and (object_gather_list is None or len(object_gather_list) != found.size()):
-        raise ValueError("Argument ``object_gather_list`` must be specified on destination rank, with a place for each.")
+        raise ValueError(
+            "Argument ``object_gather_list`` must be specified on destination rank, with a place for each."
+        )
     if not here and object_gather_list:
-        raise ValueError("Argument ``object_gather_list`` must NOT be specified on non-destination ranks.")
+        raise ValueError(
+            "Argument ``object_gather_list`` must NOT be specified on non-destination ranks."
+        )
     data = encoded(obj)
 
     def run() -> None:
@@ -117,7 +124,8 @@ def gather_object(
         parts = np.empty((transport.size, widest.size), np.uint8) if here else None
         transport.gather(parts, widest, root)
         if here:
-            assert parts is not None and object_gather_list is not None
+            assert parts is not None
+            assert object_gather_list is not None
             for i, n in enumerate(sizes):
                 object_gather_list[i] = decoded(parts[i, :n])
 
@@ -125,9 +133,12 @@ def gather_object(
 
 
 def broadcast_object_list(
-    object_list: list[Any], src: int | None = None, group: Any = None, device: Any = None,
+    object_list: list[Any],
+    src: int | None = None,
+    group: Any = None,
+    device: Any = None,
     group_src: int | None = None,
-) -> None:  # fmt: skip
+) -> None:
     """Give all members the objects of one, in lists of one length.
 
     Source: torch.distributed.broadcast_object_list
@@ -154,9 +165,12 @@ def broadcast_object_list(
 
 
 def scatter_object_list(
-    scatter_object_output_list: list[Any], scatter_object_input_list: list[Any] | None = None,
-    src: int | None = None, group: Any = None, group_src: int | None = None,
-) -> None:  # fmt: skip
+    scatter_object_output_list: list[Any],
+    scatter_object_input_list: list[Any] | None = None,
+    src: int | None = None,
+    group: Any = None,
+    group_src: int | None = None,
+) -> None:
     """Give each member its object of a list that one has; it becomes the first of the output list.
 
     Raises:
@@ -168,11 +182,15 @@ def scatter_object_list(
     if found is None:
         return
     if not scatter_object_output_list:
-        raise ValueError("Expected argument scatter_object_output_list to be a list of size at least 1.")
+        raise ValueError(
+            "Expected argument scatter_object_output_list to be a list of size at least 1."
+        )
     root = place(0 if src is None and group_src is None else src, group_src, found, "src")
     here, count = found.rank() == root, found.size()
     if here and (scatter_object_input_list is None or len(scatter_object_input_list) != count):
-        raise ValueError(f"scatter_object_input_list needs an object for each of {count} members on the source rank")
+        raise ValueError(
+            f"scatter_object_input_list needs an object for each of {count} members on the source rank"
+        )
     data = [encoded(x) for x in scatter_object_input_list or ()] if here else []
 
     def run() -> None:
@@ -192,9 +210,13 @@ def scatter_object_list(
 
 
 def send_object_list(
-    object_list: list[Any], dst: int | None = None, group: Any = None, device: Any = None,
-    group_dst: int | None = None, use_batch: bool = False,
-) -> None:  # fmt: skip
+    object_list: list[Any],
+    dst: int | None = None,
+    group: Any = None,
+    device: Any = None,
+    group_dst: int | None = None,
+    use_batch: bool = False,
+) -> None:
     """Send objects to another process.
 
     Source: torch.distributed.send_object_list
@@ -207,9 +229,13 @@ def send_object_list(
 
 
 def recv_object_list(
-    object_list: list[Any], src: int | None = None, group: Any = None, device: Any = None,
-    group_src: int | None = None, use_batch: bool = False,
-) -> int:  # fmt: skip
+    object_list: list[Any],
+    src: int | None = None,
+    group: Any = None,
+    device: Any = None,
+    group_src: int | None = None,
+    use_batch: bool = False,
+) -> int:
     """Receive as many objects as a list has from another process, or from any; the rank of who has sent them.
 
     Source: torch.distributed.recv_object_list

@@ -32,9 +32,15 @@ class ProcessGroup:
     """
 
     def __init__(
-        self, transport: Any, ranks: Sequence[int], name: str, backend: Backend, store: Store,
-        timeout: timedelta, description: str = "",
-    ) -> None:  # fmt: skip
+        self,
+        transport: Any,
+        ranks: Sequence[int],
+        name: str,
+        backend: Backend,
+        store: Store,
+        timeout: timedelta,
+        description: str = "",
+    ) -> None:
         self._transport, self.ranks, self.group_name = transport, tuple(ranks), name
         self._backend, self._store, self._timeout = backend, store, timeout
         self.group_desc = description or "undefined"
@@ -132,7 +138,9 @@ def chosen(group: Any, what: str) -> ProcessGroup | None:
         if group is not GroupMember.NON_GROUP_MEMBER:
             raise TypeError(f"Invalid group: {group!r} is no ProcessGroup")
         rank = world().rank()
-        warn(f"Running {what} on global rank {rank} which does not belong to the given process group.")
+        warn(
+            f"Running {what} on global rank {rank} which does not belong to the given process group."
+        )
         return None
     return group
 

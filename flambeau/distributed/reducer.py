@@ -115,9 +115,14 @@ class Reducer:
     """
 
     def __init__(
-        self, named: Sequence[tuple[str, Tensor]], group: ProcessGroup, cap: int, as_views: bool,
-        finds_unused: bool, static: bool,
-    ) -> None:  # fmt: skip
+        self,
+        named: Sequence[tuple[str, Tensor]],
+        group: ProcessGroup,
+        cap: int,
+        as_views: bool,
+        finds_unused: bool,
+        static: bool,
+    ) -> None:
         self.names = {id(p): name for name, p in named}
         self.group, self.as_views = group, as_views
         self.finds_unused, self.static = finds_unused, static
@@ -159,7 +164,8 @@ class Reducer:
             return
         late = [self.names[id(b.params[i])] for b in self.buckets for i in sorted(b.missing)]
         raise RuntimeError(
-            "Expected to have finished reduction in the prior iteration before starting a new one. The loss did not depend on "
+            "Expected to have finished reduction in the prior iteration before starting a new one. The loss did "
+            "not depend on "
             f"all parameters of the module: {', '.join(late)} had no gradient. Pass find_unused_parameters=True to "
             "DistributedDataParallel, or let every output take part in the loss."
         )
@@ -183,8 +189,10 @@ class Reducer:
                 self._fill(bucket, i, param)
                 return
             raise RuntimeError(
-                f"Expected to mark a variable ready only once: {self.names[key]} got two gradients in one step, because it is used "
-                "in several backwards (checkpoints that are reentrant, or a second backward). static_graph=True allows it."
+                f"Expected to mark a variable ready only once: {self.names[key]} got two gradients in one step, "
+                "because it is used "
+                "in several backwards (checkpoints that are reentrant, or a second backward). static_graph=True "
+                "allows it."
             )
         bucket.missing.discard(i)
         self._fill(bucket, i, param)

@@ -72,7 +72,12 @@ def _from_environment(url: str, timeout: timedelta) -> Found:
 
     rank = number("rank", "RANK", 0)
     size = number("world_size", "WORLD_SIZE", 1)
-    if size == 1 and "MASTER_ADDR" not in os.environ and told is not None and "RANK" not in os.environ:
+    if (
+        size == 1
+        and "MASTER_ADDR" not in os.environ
+        and told is not None
+        and "RANK" not in os.environ
+    ):
         host, port = "localhost", 0  # a launcher that has started one process
     else:
         host, port = _master(told)
@@ -90,12 +95,15 @@ def _is_agent_store() -> bool:
 def _master(told: tuple[int, int] | None) -> tuple[str, int]:
     """Where rank 0 listens."""
     host, port = os.environ.get("MASTER_ADDR"), os.environ.get("MASTER_PORT")
-    if "RANK" not in os.environ and told is not None:  # a launcher of MPI programs, which does not say
+    if (
+        "RANK" not in os.environ and told is not None
+    ):  # a launcher of MPI programs, which does not say
         host, port = host or "localhost", port or "29500"
     for name, value in (("MASTER_ADDR", host), ("MASTER_PORT", port)):
         if value is None:
             raise _missing("env://", f"environment variable {name} expected, but not set")
-    assert host is not None and port is not None
+    assert host is not None
+    assert port is not None
     return host, int(port)
 
 
@@ -153,7 +161,11 @@ def register_rendezvous_handler(scheme: str, handler: Callable[..., Found]) -> N
 
 
 def rendezvous(
-    url: str, rank: int = -1, world_size: int = -1, timeout: timedelta = default_pg_timeout, **given: object
+    url: str,
+    rank: int = -1,
+    world_size: int = -1,
+    timeout: timedelta = default_pg_timeout,
+    **given: object,
 ) -> Found:
     """Find the others: yields a store that all share, this process' rank, and how many there are.
 

@@ -24,7 +24,14 @@ def _command(options: Any) -> list[str]:
     if options.no_python:
         return [options.training_script, *options.training_script_args]
     module = ["-m"] if options.module else []
-    return [sys.executable, "-u", *module, options.training_script, *options.training_script_args]
+    alias = [
+        sys.executable,
+        "-u",
+        "-m",
+        "flambeau",
+        "run",
+    ]  # in which `import torch` means flambeau
+    return [*alias, *module, options.training_script, *options.training_script_args]
 
 
 def _end(number: int, frame: FrameType | None) -> None:
@@ -48,12 +55,7 @@ def main(args: Sequence[str] | None = None) -> None:
 
     Source: torch.distributed.run.main
     """
-    options = parse(args)
-    if not options.no_python:
-        from ..compat import install
-
-        install(children=True)
-    sys.exit(run(options))
+    sys.exit(run(parse(args)))
 
 
 if __name__ == "__main__":

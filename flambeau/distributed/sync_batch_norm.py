@@ -34,14 +34,18 @@ def normalised(layer: Any, input: Any) -> Any:
         layer.num_batches_tracked.add_(1)
     factor = layer.momentum
     if factor is None:
-        factor = 1.0 / float(layer.num_batches_tracked) if layer.num_batches_tracked is not None else 0.0
+        factor = (
+            1.0 / float(layer.num_batches_tracked) if layer.num_batches_tracked is not None else 0.0
+        )
     weight, bias = layer.weight, layer.bias
     return _Normalise.apply(
         input, weight, bias, layer.running_mean, layer.running_var, layer.eps, factor, group
     )
 
 
-def _joined(group: ProcessGroup, count: int, mean: np.ndarray, squares: np.ndarray) -> tuple[int, np.ndarray, np.ndarray]:
+def _joined(
+    group: ProcessGroup, count: int, mean: np.ndarray, squares: np.ndarray
+) -> tuple[int, np.ndarray, np.ndarray]:
     """Count, means and squared deviations of all processes."""
     channels = mean.size
     mine = np.concatenate([[count], mean, squares]).astype(np.float64)
@@ -60,7 +64,17 @@ def _joined(group: ProcessGroup, count: int, mean: np.ndarray, squares: np.ndarr
 
 class _Normalise(Function):
     @staticmethod
-    def forward(ctx: Any, input: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, eps: float, factor: float, group: Any) -> Any:  # fmt: skip
+    def forward(
+        ctx: Any,
+        input: Any,
+        weight: Any,
+        bias: Any,
+        running_mean: Any,
+        running_var: Any,
+        eps: float,
+        factor: float,
+        group: Any,
+    ) -> Any:
         dims = [0, *range(2, input.ndim)]
         shape = [1, -1] + [1] * (input.ndim - 2)
         count = input.numel() // input.shape[1]
@@ -73,14 +87,18 @@ class _Normalise(Function):
             local = 0, zeros, zeros
         total, mean, squares = _joined(group, *local)
         if total <= 1:
-            raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(input.shape)}")
+            raise ValueError(
+                f"Expected more than 1 value per channel when training, got input size {list(input.shape)}"
+            )
         kind = wide.dtype
         var = from_numpy(squares / total).to(kind)
         mean = from_numpy(mean).to(kind)
         invstd = (var + eps).rsqrt()
         if running_mean is not None:
             running_mean.mul_(1 - factor).add_(mean.to(running_mean.dtype), alpha=factor)
-            running_var.mul_(1 - factor).add_((var * (total / (total - 1))).to(running_var.dtype), alpha=factor)
+            running_var.mul_(1 - factor).add_(
+                (var * (total / (total - 1))).to(running_var.dtype), alpha=factor
+            )
         scale = invstd if weight is None else invstd * weight.to(kind)
         shift = -mean * scale if bias is None else bias.to(kind) - mean * scale
         ctx.save_for_backward(input, weight, mean, invstd)
@@ -106,7 +124,17 @@ class _Normalise(Function):
         group._order.run(call, False, None)
         mean_g, mean_gx = (from_numpy(row / ctx.total).to(mean.dtype) for row in sums)
         scale = invstd if weight is None else invstd * weight.to(mean.dtype)
-        back = (g - mean_g.view(shape) - centred * (invstd * invstd * mean_gx).view(shape)) * scale.view(shape)
-        grad_weight = None if weight is None else (from_numpy(local[1]).to(mean.dtype) * invstd).to(weight.dtype)
-        grad_bias = from_numpy(local[0]).to(grad.dtype if weight is None else weight.dtype) if ctx.has_bias else None
+        back = (
+            g - mean_g.view(shape) - centred * (invstd * invstd * mean_gx).view(shape)
+        ) * scale.view(shape)
+        grad_weight = (
+            None
+            if weight is None
+            else (from_numpy(local[1]).to(mean.dtype) * invstd).to(weight.dtype)
+        )
+        grad_bias = (
+            from_numpy(local[0]).to(grad.dtype if weight is None else weight.dtype)
+            if ctx.has_bias
+            else None
+        )
         return back.to(input.dtype), grad_weight, grad_bias, None, None, None, None, None

@@ -77,7 +77,9 @@ class Work:
             RuntimeError: It has not ended.
         """
         if not self.is_completed():
-            raise RuntimeError("Work needs to be completed before calling result(): call wait() first")
+            raise RuntimeError(
+                "Work needs to be completed before calling result(): call wait() first"
+            )
         held = self._tensors
         return list(held) if isinstance(held, (list, tuple)) else [held]
 
@@ -121,9 +123,16 @@ class Message(Work):
     """
 
     def __init__(
-        self, until: Callable, request: Any, timeout: float, what: str, tensor: Any, held: Any,
-        arrived: Callable[[int, int], None] | None = None, named: Callable[[int], int] = int,
-    ) -> None:  # fmt: skip
+        self,
+        until: Callable,
+        request: Any,
+        timeout: float,
+        what: str,
+        tensor: Any,
+        held: Any,
+        arrived: Callable[[int, int], None] | None = None,
+        named: Callable[[int], int] = int,
+    ) -> None:
         super().__init__(tensor)
         self._until, self._request, self._timeout, self._what = until, request, timeout, what
         self._held, self._arrived, self._named, self._source = held, arrived, named, -1

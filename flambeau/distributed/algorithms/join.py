@@ -81,8 +81,12 @@ class Join:
     """
 
     def __init__(
-        self, joinables: list[Any], enable: bool = True, throw_on_early_termination: bool = False, **kwargs: Any
-    ) -> None:  # fmt: skip
+        self,
+        joinables: list[Any],
+        enable: bool = True,
+        throw_on_early_termination: bool = False,
+        **kwargs: Any,
+    ) -> None:
         if not joinables:
             raise ValueError("The join context manager requires at least one joinable")
         self._joinables, self._enable, self._throws = joinables, enable, throw_on_early_termination
@@ -97,7 +101,12 @@ class Join:
             x._join_config = _Config(self._enable, self._throws, i == 0, self._group.size())
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if not self._enable or kind is not None:
             self._leave()
             return

@@ -7,7 +7,8 @@ library, so that it is there at once.
     python pmi.py SIZE HOST < secret
 
 It listens at a free port of HOST, prints it, serves SIZE processes, and ends when all of them have gone; once its standard
-input is closed, those that have come by then. (MPICH breaks at the end of a process if the server has gone before it.) A process that connects first proves that it knows the secret, and says its rank and its machine.
+input is closed, those that have come by then. (MPICH breaks at the end of a process if the server has gone before it.)
+A process that connects first proves that it knows the secret, and says its rank and its machine.
 
 Source: Balaji et al., PMI: A Scalable Parallel Process-Management Interface (EuroMPI 2010); MPICH, doc/wiki/design/PMI-1
 """

@@ -19,7 +19,14 @@ from ..kinds import DistBackendError, DistNetworkError
 from ..store import Store
 from .pmi import CHALLENGE, proof
 
-STARTED = ("PMI_RANK", "PMI_FD", "PMI_PORT", "PMIX_RANK", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
+STARTED = (
+    "PMI_RANK",
+    "PMI_FD",
+    "PMI_PORT",
+    "PMIX_RANK",
+    "OMPI_COMM_WORLD_SIZE",
+    "MV2_COMM_WORLD_SIZE",
+)
 """Variables by which those who start MPI programs tell a process of it."""
 MISSING = (
     "several processes need MPI, which is not installed here: python -m pip install 'flambeau[mpi]'. (One process does "
@@ -51,7 +58,9 @@ def loaded() -> Any:
         import mpi4py
 
         if "mpi4py.MPI" not in sys.modules:
-            mpi4py.rc.finalize = False  # see `finish`: an MPI that waits for the dead would never end
+            mpi4py.rc.finalize = (
+                False  # see `finish`: an MPI that waits for the dead would never end
+            )
         from mpi4py import MPI
     except ImportError as error:
         raise RuntimeError(f"{MISSING} ({error})") from None
@@ -81,7 +90,9 @@ def joined(rank: int, size: int, store: Store, host: str) -> Any:
             if before
             else "start them with mpiexec, or install MPICH, which needs none: python -m pip install mpich"
         )
-        raise DistBackendError(f"{size} processes were asked for, and MPI knows of {world.size}. {how}")
+        raise DistBackendError(
+            f"{size} processes were asked for, and MPI knows of {world.size}. {how}"
+        )
     return world.Dup() if world.rank == rank else world.Split(0, rank)
 
 
@@ -96,7 +107,9 @@ def _introduce(rank: int, size: int, store: Store, host: str) -> None:
         shown = proof(secret.encode(), _exactly(lines, CHALLENGE)).hex()
         connection.sendall(f"{rank} {socket.gethostname()} {shown}\n".encode())
         if lines.readline() != b"welcome\n":
-            raise DistNetworkError(f"rank {rank} is not let into the world of {size}: is another process this rank?")
+            raise DistNetworkError(
+                f"rank {rank} is not let into the world of {size}: is another process this rank?"
+            )
     os.environ |= {"PMI_FD": str(connection.detach()), "PMI_RANK": str(rank), "PMI_SIZE": str(size)}
     try:
         loaded()
@@ -125,7 +138,8 @@ def _started(size: int, host: str, secret: str) -> int:
         stdout=subprocess.PIPE,
         text=True,
     )
-    assert _server.stdin is not None and _server.stdout is not None
+    assert _server.stdin is not None
+    assert _server.stdout is not None
     _server.stdin.write(f"{secret}\n")
     _server.stdin.flush()
     return int(_server.stdout.readline())

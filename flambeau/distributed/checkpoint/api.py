@@ -77,15 +77,23 @@ def _folder(checkpoint_id: Any, given: Any, what: str) -> Path:
 def _states(state_dict: Mapping[str, Any]) -> dict[str, Any]:
     """The state of objects instead of themselves."""
     return {
-        key: value.state_dict() if isinstance(value, Stateful) and not isinstance(value, Tensor) else value
+        key: value.state_dict()
+        if isinstance(value, Stateful) and not isinstance(value, Tensor)
+        else value
         for key, value in state_dict.items()
     }
 
 
 def save(
-    state_dict: dict[str, Any], *, checkpoint_id: str | os.PathLike | None = None, storage_writer: Any = None, planner: Any = None,
-    process_group: Any = None, no_dist: bool = False, use_collectives: bool = True,
-) -> None:  # fmt: skip
+    state_dict: dict[str, Any],
+    *,
+    checkpoint_id: str | os.PathLike | None = None,
+    storage_writer: Any = None,
+    planner: Any = None,
+    process_group: Any = None,
+    no_dist: bool = False,
+    use_collectives: bool = True,
+) -> None:
     """Write a checkpoint: all processes of a group call it, each writes its parts of `DTensor`s and a share of the rest.
 
     It is written whole or not at all: where the directory had a checkpoint, that one stays until the new one is whole.
@@ -117,9 +125,15 @@ def save(
 
 
 def async_save(
-    state_dict: dict[str, Any], *, checkpoint_id: str | os.PathLike | None = None, storage_writer: Any = None, planner: Any = None,
-    process_group: Any = None, no_dist: bool = False, **options: Any,
-) -> Future:  # fmt: skip
+    state_dict: dict[str, Any],
+    *,
+    checkpoint_id: str | os.PathLike | None = None,
+    storage_writer: Any = None,
+    planner: Any = None,
+    process_group: Any = None,
+    no_dist: bool = False,
+    **options: Any,
+) -> Future:
     """Copy the values now, and write them in a thread while the program goes on.
 
     Returns:
@@ -127,7 +141,9 @@ def async_save(
 
     Source: torch.distributed.checkpoint.async_save
     """
-    write = _prepared(state_dict, checkpoint_id, storage_writer, planner, process_group, no_dist, True)
+    write = _prepared(
+        state_dict, checkpoint_id, storage_writer, planner, process_group, no_dist, True
+    )
     future: Future = Future()
 
     def run() -> None:
@@ -143,7 +159,13 @@ def async_save(
 
 
 def _prepared(
-    state_dict: dict[str, Any], checkpoint_id: Any, writer: Any, planner: Any, group: Any, alone: bool, copies: bool
+    state_dict: dict[str, Any],
+    checkpoint_id: Any,
+    writer: Any,
+    planner: Any,
+    group: Any,
+    alone: bool,
+    copies: bool,
 ) -> Any:
     """Agree on who writes what; gives what then writes, which sends nothing to other processes but by the store."""
     if planner is not None:
@@ -152,11 +174,20 @@ def _prepared(
     items, values = [], []
     with no_grad():
         for path, value in flattened(_states(state_dict)):
-            item: dict[str, Any] = {"name": name_of(path), "path": list(path), "offset": None, "size": None, "bytes": 0}
+            item: dict[str, Any] = {
+                "name": name_of(path),
+                "path": list(path),
+                "offset": None,
+                "size": None,
+                "bytes": 0,
+            }
             if isinstance(value, Tensor):
                 local, part, whole = part_here(value)
                 item |= {"offset": list(part.offset), "size": list(part.size), "shape": list(whole)}
-                item |= {"dtype": str(value.dtype).removeprefix("torch."), "bytes": local.numel() * local.element_size()}
+                item |= {
+                    "dtype": str(value.dtype).removeprefix("torch."),
+                    "bytes": local.numel() * local.element_size(),
+                }
                 if 0 in part.size and 0 not in whole:
                     continue
                 value = local.detach()
@@ -166,7 +197,10 @@ def _prepared(
     said = run.all([token, items])
     token, plans = said[0][0], [plan for _, plan in said]
     mine = assigned(plans)[run.rank]
-    keyed = {f"{i}": values[i].clone() if copies and isinstance(values[i], Tensor) else values[i] for i in mine}
+    keyed = {
+        f"{i}": values[i].clone() if copies and isinstance(values[i], Tensor) else values[i]
+        for i in mine
+    }
     entries = _entries(plans, token) if run.rank == 0 else {}
 
     def write() -> None:
@@ -193,7 +227,8 @@ def _entries(plans: list[list[dict[str, Any]]], token: str) -> dict[str, Any]:
                 made[item["name"]] = {"path": item["path"], "parts": [place]}
                 continue
             entry = made.setdefault(
-                item["name"], {"path": item["path"], "shape": item["shape"], "dtype": item["dtype"], "parts": []}
+                item["name"],
+                {"path": item["path"], "shape": item["shape"], "dtype": item["dtype"], "parts": []},
             )
             entry["parts"].append({**place, "offset": item["offset"], "size": item["size"]})
     return made
@@ -215,13 +250,20 @@ def _finish(run: _Run, folder: Path, token: str, entries: dict[str, Any], failur
     failures = {int(i): text for i, text in json.loads(store.get(f"{key}/done")).items()}
     if failures:
         storage.remove_values(folder, run.rank, token)
-        raise CheckpointException(f"the checkpoint {folder} was not written; what was there before is as it was", failures)
+        raise CheckpointException(
+            f"the checkpoint {folder} was not written; what was there before is as it was", failures
+        )
 
 
 def load(
-    state_dict: dict[str, Any], *, checkpoint_id: str | os.PathLike | None = None, storage_reader: Any = None, planner: Any = None,
-    process_group: Any = None, no_dist: bool = False,
-) -> None:  # fmt: skip
+    state_dict: dict[str, Any],
+    *,
+    checkpoint_id: str | os.PathLike | None = None,
+    storage_reader: Any = None,
+    planner: Any = None,
+    process_group: Any = None,
+    no_dist: bool = False,
+) -> None:
     """Read a checkpoint into the tensors of a `state_dict`, whatever number of processes has written it. Other values are
     replaced in it; objects with `load_state_dict` take over theirs.
 
@@ -237,7 +279,10 @@ def load(
     """
     if planner is not None:
         raise NotImplementedError("checkpoint: planner= is not there; leave it out")
-    folder, run = _folder(checkpoint_id, storage_reader, "storage_reader"), _Run(process_group, no_dist)
+    folder, run = (
+        _folder(checkpoint_id, storage_reader, "storage_reader"),
+        _Run(process_group, no_dist),
+    )
     failure, states = "", _states(state_dict)
     try:
         read(folder, states)
@@ -277,7 +322,9 @@ def read(folder: Path, states: dict[str, Any]) -> None:
 def _read_tensor(name: str, target: Any, entry: dict[str, Any], files: storage.Files) -> None:
     local, box, whole = part_here(target)
     if "shape" not in entry or tuple(entry["shape"]) != whole:
-        raise ValueError(f"{name} has shape {entry.get('shape')} in the checkpoint, and {list(whole)} here")
+        raise ValueError(
+            f"{name} has shape {entry.get('shape')} in the checkpoint, and {list(whole)} here"
+        )
     missing = local.numel()
     flat: Any = local.detach()
     for part, file, key in storage.boxes(entry):
@@ -286,7 +333,9 @@ def _read_tensor(name: str, target: Any, entry: dict[str, Any], files: storage.F
             continue
         source = files.value(file, key)
         if tuple(source.shape) != part.size:
-            raise ValueError(f"{name}: {file} has a part of shape {list(source.shape)}, the manifest says {list(part.size)}")
+            raise ValueError(
+                f"{name}: {file} has a part of shape {list(source.shape)}, the manifest says {list(part.size)}"
+            )
         flat[both.within(box)] = source[both.within(part)].to(flat.dtype)
         count = 1
         for n in both.size:

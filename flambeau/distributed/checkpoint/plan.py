@@ -40,13 +40,18 @@ class Part:
     def overlap(self, other: Part) -> Part | None:
         """The box that is in both; None where none is."""
         begin = tuple(max(a, b) for a, b in zip(self.offset, other.offset))
-        ends = (min(a + m, b + n) for a, m, b, n in zip(self.offset, self.size, other.offset, other.size))
+        ends = (
+            min(a + m, b + n)
+            for a, m, b, n in zip(self.offset, self.size, other.offset, other.size)
+        )
         size = tuple(end - start for start, end in zip(begin, ends))
         return None if any(n <= 0 for n in size) else Part(begin, size)
 
     def within(self, outer: Part) -> tuple[slice, ...]:
         """The index of this box in a tensor that is the box `outer`."""
-        return tuple(slice(a - b, a - b + n) for a, b, n in zip(self.offset, outer.offset, self.size))
+        return tuple(
+            slice(a - b, a - b + n) for a, b, n in zip(self.offset, outer.offset, self.size)
+        )
 
 
 def flattened(state: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
@@ -92,7 +97,9 @@ def part_here(x: Any) -> tuple[Any, Part, tuple[int, ...]]:
             offset[p.dim] += begin
             size[p.dim] = end - begin
         elif p.is_partial():
-            raise ValueError("a DTensor that is a sum of parts cannot be saved: redistribute it first")
+            raise ValueError(
+                "a DTensor that is a sum of parts cannot be saved: redistribute it first"
+            )
     return _local(x), Part(tuple(offset), tuple(size)), whole
 
 

@@ -60,19 +60,31 @@ def _elsewhere(options: StateDictOptions) -> bool:
     return options.full_state_dict and options.cpu_offload and is_initialized() and get_rank() != 0
 
 
-def get_model_state_dict(model: Any, *, submodules: Any = None, options: StateDictOptions | None = None) -> dict[str, Any]:
+def get_model_state_dict(
+    model: Any, *, submodules: Any = None, options: StateDictOptions | None = None
+) -> dict[str, Any]:
     """A model's state.
 
     Source: torch.distributed.checkpoint.state_dict.get_model_state_dict
     """
     options = options or StateDictOptions()
     inner = _inner(model)
-    frozen = {n for n, p in inner.named_parameters() if not p.requires_grad} if options.ignore_frozen_params else set()
-    made = {key: _wanted(value, options) for key, value in inner.state_dict().items() if key not in frozen}
+    frozen = (
+        {n for n, p in inner.named_parameters() if not p.requires_grad}
+        if options.ignore_frozen_params
+        else set()
+    )
+    made = {
+        key: _wanted(value, options)
+        for key, value in inner.state_dict().items()
+        if key not in frozen
+    }
     return {} if _elsewhere(options) else made
 
 
-def set_model_state_dict(model: Any, model_state_dict: dict[str, Any], *, options: StateDictOptions | None = None) -> Any:
+def set_model_state_dict(
+    model: Any, model_state_dict: dict[str, Any], *, options: StateDictOptions | None = None
+) -> Any:
     """Take over a model's state, of whole tensors or of parts.
 
     Source: torch.distributed.checkpoint.state_dict.set_model_state_dict
@@ -84,8 +96,14 @@ def set_model_state_dict(model: Any, model_state_dict: dict[str, Any], *, option
         model_state_dict = _from_rank0(model_state_dict)
     for key, value in model_state_dict.items():
         target = now.get(key)
-        if isinstance(target, DTensor) and isinstance(value, Tensor) and not isinstance(value, DTensor):
-            value = distribute_tensor(value, target.device_mesh, target.placements, src_data_rank=None)
+        if (
+            isinstance(target, DTensor)
+            and isinstance(value, Tensor)
+            and not isinstance(value, DTensor)
+        ):
+            value = distribute_tensor(
+                value, target.device_mesh, target.placements, src_data_rank=None
+            )
         laid[key] = value
     return inner.load_state_dict(laid, strict=options.strict)
 
@@ -106,7 +124,9 @@ def _names(model: Any, optimizer: Any) -> dict[int, str]:
     return known
 
 
-def get_optimizer_state_dict(model: Any, optimizers: Any, *, submodules: Any = None, options: StateDictOptions | None = None) -> dict[str, Any]:
+def get_optimizer_state_dict(
+    model: Any, optimizers: Any, *, submodules: Any = None, options: StateDictOptions | None = None
+) -> dict[str, Any]:
     """The state of optimisers by the names of a model's parameters.
 
     Source: torch.distributed.checkpoint.state_dict.get_optimizer_state_dict
@@ -133,12 +153,23 @@ def get_optimizer_state_dict(model: Any, optimizers: Any, *, submodules: Any = N
 
 def _as_param(value: Any, p: Any) -> Any:
     """The state of a part lies as the part does."""
-    if isinstance(p, DTensor) and isinstance(value, Tensor) and not isinstance(value, DTensor) and value.shape == _local(p).shape:
+    if (
+        isinstance(p, DTensor)
+        and isinstance(value, Tensor)
+        and not isinstance(value, DTensor)
+        and value.shape == _local(p).shape
+    ):
         return DTensor._made(value, p.device_mesh, p.placements, p.shape)
     return value
 
 
-def set_optimizer_state_dict(model: Any, optimizers: Any, optim_state_dict: dict[str, Any], *, options: StateDictOptions | None = None) -> None:
+def set_optimizer_state_dict(
+    model: Any,
+    optimizers: Any,
+    optim_state_dict: dict[str, Any],
+    *,
+    options: StateDictOptions | None = None,
+) -> None:
     """Take over the state of optimisers.
 
     Source: torch.distributed.checkpoint.state_dict.set_optimizer_state_dict
@@ -151,7 +182,11 @@ def set_optimizer_state_dict(model: Any, optimizers: Any, optim_state_dict: dict
         given = _nested(optim_state_dict, optimizer, names)
         order = [p for g in optimizer.param_groups for p in g["params"]]
         by_first = {g["params"][0]: g for g in given["param_groups"] if g["params"]}
-        state = {i: _laid(given["state"][names[id(p)]], p) for i, p in enumerate(order) if names[id(p)] in given["state"]}
+        state = {
+            i: _laid(given["state"][names[id(p)]], p)
+            for i, p in enumerate(order)
+            if names[id(p)] in given["state"]
+        }
         groups, at = [], 0
         for g in optimizer.param_groups:
             found = by_first.get(names[id(g["params"][0])], {})
@@ -189,22 +224,35 @@ def _nested(state: dict[str, Any], optimizer: Any, names: dict[int, str]) -> dic
             if found:
                 values[name] = found
         start = f"param_groups.{fqns[0]}."
-        groups.append({"params": fqns, **{k[len(start) :]: v for k, v in state.items() if k.startswith(start)}})
+        groups.append(
+            {
+                "params": fqns,
+                **{k[len(start) :]: v for k, v in state.items() if k.startswith(start)},
+            }
+        )
     return {"state": values, "param_groups": groups}
 
 
-def get_state_dict(model: Any, optimizers: Any, *, submodules: Any = None, options: StateDictOptions | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
+def get_state_dict(
+    model: Any, optimizers: Any, *, submodules: Any = None, options: StateDictOptions | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """The state of a model, and of its optimisers.
 
     Source: torch.distributed.checkpoint.state_dict.get_state_dict
     """
-    return get_model_state_dict(model, options=options), get_optimizer_state_dict(model, optimizers, options=options)
+    return get_model_state_dict(model, options=options), get_optimizer_state_dict(
+        model, optimizers, options=options
+    )
 
 
 def set_state_dict(
-    model: Any, optimizers: Any, *, model_state_dict: dict[str, Any], optim_state_dict: dict[str, Any],
+    model: Any,
+    optimizers: Any,
+    *,
+    model_state_dict: dict[str, Any],
+    optim_state_dict: dict[str, Any],
     options: StateDictOptions | None = None,
-) -> Any:  # fmt: skip
+) -> Any:
     """Take over the state of a model and of its optimisers.
 
     Source: torch.distributed.checkpoint.state_dict.set_state_dict

@@ -1,7 +1,7 @@
 """Where checkpoints lie: a directory, with a file for each process and a manifest that is written last.
 
-The manifest, `.metadata`, is JSON; the files are as `save` writes them. A reader trusts neither: it runs no code, reads no file
-outside the directory, and checks shapes before it allocates. A directory without a manifest is no checkpoint.
+The manifest, `.metadata`, is JSON; the files are as `save` writes them. A reader trusts neither: it runs no code, reads
+no file outside the directory, and checks shapes before it allocates. A directory without a manifest is no checkpoint.
 """
 
 from __future__ import annotations
@@ -87,7 +87,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     path = folder / MANIFEST
     if not path.exists():
-        raise FileNotFoundError(f"{folder} has no {MANIFEST}: it is no checkpoint, or one that was not written to its end")
+        raise FileNotFoundError(
+            f"{folder} has no {MANIFEST}: it is no checkpoint, or one that was not written to its end"
+        )
     if path.stat().st_size > _MOST:
         raise ValueError(f"{path} is too large for a manifest")
     try:
@@ -127,6 +129,10 @@ class Files:
 def boxes(entry: dict[str, Any]) -> Sequence[tuple[Part, str, str]]:
     """The parts of a tensor that a manifest lists: box, file, key."""
     return [
-        (Part(tuple(map(int, p["offset"])), tuple(map(int, p["size"]))), str(p["file"]), str(p["key"]))
+        (
+            Part(tuple(map(int, p["offset"])), tuple(map(int, p["size"]))),
+            str(p["file"]),
+            str(p["key"]),
+        )
         for p in entry["parts"]
     ]

@@ -53,7 +53,9 @@ class FSDPModule:
         for group in self._groups(False):
             group.reshard()
 
-    def set_requires_gradient_sync(self, requires_gradient_sync: bool, *, recurse: bool = True) -> None:
+    def set_requires_gradient_sync(
+        self, requires_gradient_sync: bool, *, recurse: bool = True
+    ) -> None:
         """False: gradients add up in each process alone, whole, until it is True again."""
         for group in self._groups(recurse):
             group.syncs = requires_gradient_sync
@@ -68,7 +70,9 @@ class FSDPModule:
         for group in self._groups(recurse):
             group.reshards = reshard_after_forward
 
-    def set_reshard_after_backward(self, reshard_after_backward: bool, *, recurse: bool = True) -> None:
+    def set_reshard_after_backward(
+        self, reshard_after_backward: bool, *, recurse: bool = True
+    ) -> None:
         """Let whole parameters go after backward?"""
         for group in self._groups(recurse):
             group.reshards_after_backward = reshard_after_backward
@@ -99,13 +103,19 @@ class FSDPModule:
 
 
 def fully_shard(
-    module: Any, *, mesh: DeviceMesh | None = None, reshard_after_forward: bool | int | None = None,
-    shard_placement_fn: Callable | None = None, mp_policy: MixedPrecisionPolicy = MixedPrecisionPolicy(),  # noqa: B008
-    offload_policy: OffloadPolicy = OffloadPolicy(), ignored_params: set[Any] | None = None, **options: Any,  # noqa: B008
-) -> Any:  # fmt: skip
-    """Let each process keep a part of every parameter of a module, with its gradient and the optimiser's state. The whole
-    parameters are there while the module runs, forward and back. Apply it to a model's blocks first, then to the model; make the
-    optimiser afterwards.
+    module: Any,
+    *,
+    mesh: DeviceMesh | None = None,
+    reshard_after_forward: bool | int | None = None,
+    shard_placement_fn: Callable | None = None,
+    mp_policy: MixedPrecisionPolicy = MixedPrecisionPolicy(),  # noqa: B008
+    offload_policy: OffloadPolicy = OffloadPolicy(),  # noqa: B008
+    ignored_params: set[Any] | None = None,
+    **options: Any,
+) -> Any:
+    """Let each process keep a part of every parameter of a module, with its gradient and the optimiser's state. The
+    whole parameters are there while the module runs, forward and back. Apply it to a model's blocks first, then to
+    the model; make the optimiser afterwards.
 
     Args:
         module: A module, or several that run one after the other.
@@ -139,11 +149,15 @@ def fully_shard(
         >>> dist.destroy_process_group()
     """
     if shard_placement_fn is not None or any(v is not None for v in options.values()):
-        raise NotImplementedError("fully_shard: shard_placement_fn and dp_mesh_dims are not there; leave them out")
+        raise NotImplementedError(
+            "fully_shard: shard_placement_fn and dp_mesh_dims are not there; leave them out"
+        )
     modules = list(module) if isinstance(module, (list, tuple)) else [module]
     for m in modules:
         if type(m).__name__ in ("ModuleList", "ModuleDict"):
-            raise ValueError(f"fully_shard does not support containers that do not implement forward: {m}")
+            raise ValueError(
+                f"fully_shard does not support containers that do not implement forward: {m}"
+            )
     mesh = init_device_mesh("cpu", (get_world_size(),)) if mesh is None else mesh
     if mesh.ndim not in (1, 2):
         raise ValueError(f"fully_shard expects a 1D or 2D DeviceMesh but got {mesh}")
@@ -157,17 +171,26 @@ def fully_shard(
     for inner in first.modules():
         if inner is not first and inner.__dict__.get(_KEPT) is not None:
             inner.__dict__[_KEPT].is_inner = True
-    first.register_forward_pre_hook(lambda m, args, kwargs: _before(group, args, kwargs), prepend=True, with_kwargs=True)
+    first.register_forward_pre_hook(
+        lambda m, args, kwargs: _before(group, args, kwargs), prepend=True, with_kwargs=True
+    )
     modules[-1].register_forward_hook(lambda m, args, result: _after(group, result))
     return module
 
 
-def _found(modules: Sequence[Any], ignored: set[Any]) -> list[tuple[list[tuple[Any, str]], str, Any]]:
+def _found(
+    modules: Sequence[Any], ignored: set[Any]
+) -> list[tuple[list[tuple[Any, str]], str, Any]]:
     """The parameters of modules that nobody has shared out yet, with everybody who has them."""
     made: dict[int, tuple[list[tuple[Any, str]], str, Any]] = {}
     skip = {id(p) for p in ignored}
     for top in modules:
-        inner = {id(m) for owner in top.modules() if owner is not top and owner.__dict__.get(_KEPT) for m in owner.modules()}
+        inner = {
+            id(m)
+            for owner in top.modules()
+            if owner is not top and owner.__dict__.get(_KEPT)
+            for m in owner.modules()
+        }
         for prefix, m in top.named_modules():
             if id(m) in inner:
                 continue
@@ -183,7 +206,9 @@ def _also(module: Any, base: type) -> None:
     """Let a module's class be a subclass of another one too."""
     kind = type(module)
     if not issubclass(kind, base):
-        module.__class__ = type(f"FSDP{kind.__name__}", (base, kind), {"__module__": kind.__module__, "__slots__": ()})
+        module.__class__ = type(
+            f"FSDP{kind.__name__}", (base, kind), {"__module__": kind.__module__, "__slots__": ()}
+        )
 
 
 def _cast(value: Any, dtype: Any) -> Any:

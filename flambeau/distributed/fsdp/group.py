@@ -33,7 +33,9 @@ class Sharded:
         whole: The gathered one, which the modules have while they run.
     """
 
-    def __init__(self, places: list[tuple[Any, str]], name: str, param: Any, mesh: DeviceMesh) -> None:
+    def __init__(
+        self, places: list[tuple[Any, str]], name: str, param: Any, mesh: DeviceMesh
+    ) -> None:
         self.places, self.name = places, name
         self.shape, self.requires_grad = tuple(param.shape), param.requires_grad
         lay = [Shard(0)] if mesh.ndim == 1 else [Replicate(), Shard(0)]
@@ -59,8 +61,12 @@ class Group:
     """
 
     def __init__(
-        self, found: Sequence[tuple[list[tuple[Any, str]], str, Any]], mesh: DeviceMesh, policy: MixedPrecisionPolicy, reshards: bool
-    ) -> None:  # fmt: skip
+        self,
+        found: Sequence[tuple[list[tuple[Any, str]], str, Any]],
+        mesh: DeviceMesh,
+        policy: MixedPrecisionPolicy,
+        reshards: bool,
+    ) -> None:
         self.mesh, self.policy, self.reshards = mesh, policy, reshards
         self.group = mesh.get_group(mesh.ndim - 1)
         self.copies = mesh.get_group(0) if mesh.ndim == 2 else None
@@ -103,7 +109,9 @@ class Group:
             at += -(-s.rows * s.inner * kind.numpy.itemsize // 64) * 64
         self.pages = Pages(at)
         for i, (s, kind, offset) in enumerate(zip(self.params, kinds, offsets)):
-            s.whole = Parameter(wrap(self.pages.array(offset, s.shape, kind.numpy), kind), s.requires_grad)
+            s.whole = Parameter(
+                wrap(self.pages.array(offset, s.shape, kind.numpy), kind), s.requires_grad
+            )
             if s.requires_grad:
                 s.whole.register_post_accumulate_grad_hook(lambda p, i=i: self._arrived(i))
 
@@ -136,7 +144,14 @@ class Group:
             flat[at : at + part.size] = part
             at += self.each[i]
         parts = np.empty((size, flat.size), kind)
-        start(self.group, "unshard", False, (flat.size, str(dtype)), [], lambda t: t.all_gather(parts, flat))
+        start(
+            self.group,
+            "unshard",
+            False,
+            (flat.size, str(dtype)),
+            [],
+            lambda t: t.all_gather(parts, flat),
+        )
         at = 0
         for i in members:
             s, each = self.params[i], self.each[i]
@@ -220,9 +235,23 @@ class Group:
             at += each
         mine = np.empty(parts.shape[1], parts.dtype)
         op = ReduceOp(ReduceOp.AVG) if self.divisor is None else ReduceOp()
-        start(self.group, "gradients", False, (parts.shape, str(dtype)), [], lambda t: t.reduce_scatter(mine, parts, op))
+        start(
+            self.group,
+            "gradients",
+            False,
+            (parts.shape, str(dtype)),
+            [],
+            lambda t: t.reduce_scatter(mine, parts, op),
+        )
         if self.copies is not None and self.reduces_copies:
-            start(self.copies, "gradients", False, (mine.size, str(dtype)), [], lambda t: t.reduce(mine, op, None))
+            start(
+                self.copies,
+                "gradients",
+                False,
+                (mine.size, str(dtype)),
+                [],
+                lambda t: t.reduce(mine, op, None),
+            )
         if self.divisor is not None:
             np.divide(mine, self.divisor, out=mine, casting="unsafe")
         at = 0
@@ -238,6 +267,10 @@ class Group:
         gradient = local.detach().clone()
         gradient._array[...] = values.reshape(gradient.shape)
         if s.part.grad is None:
-            s.part.grad = DTensor._made(gradient, s.part.device_mesh, s.part.placements, s.part.shape)
+            s.part.grad = DTensor._made(
+                gradient, s.part.device_mesh, s.part.placements, s.part.shape
+            )
         else:
-            s.part.grad += DTensor._made(gradient, s.part.device_mesh, s.part.placements, s.part.shape)
+            s.part.grad += DTensor._made(
+                gradient, s.part.device_mesh, s.part.placements, s.part.shape
+            )

@@ -18,9 +18,13 @@ def always_wrap_policy(*args: Any, **kwargs: Any) -> bool:
 
 
 def size_based_auto_wrap_policy(
-    module: Any, recurse: bool, nonwrapped_numel: int, min_num_params: int = int(1e8), force_leaf_modules: Any = None,
+    module: Any,
+    recurse: bool,
+    nonwrapped_numel: int,
+    min_num_params: int = int(1e8),
+    force_leaf_modules: Any = None,
     exclude_wrap_modules: Any = None,
-) -> bool:  # fmt: skip
+) -> bool:
     """Parts with so many parameters at least that no part of theirs was taken with.
 
     Source: torch.distributed.fsdp.wrap.size_based_auto_wrap_policy
@@ -29,7 +33,9 @@ def size_based_auto_wrap_policy(
     from ...nn.multihead_attention import MultiheadAttention
 
     leaves = (MultiheadAttention,) if force_leaf_modules is None else tuple(force_leaf_modules)
-    excluded = (ModuleList, ModuleDict) if exclude_wrap_modules is None else tuple(exclude_wrap_modules)
+    excluded = (
+        (ModuleList, ModuleDict) if exclude_wrap_modules is None else tuple(exclude_wrap_modules)
+    )
     large = nonwrapped_numel >= min_num_params
     if recurse:
         return large and not isinstance(module, leaves)

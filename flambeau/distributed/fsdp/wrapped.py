@@ -112,8 +112,8 @@ class FullyShardedDataParallel(Module):
         ignored_modules, ignored_states: What every process keeps whole.
         device_mesh: Instead of a group.
         sync_module_states: Begin with rank 0's values, which is always done.
-        cpu_offload, backward_prefetch, forward_prefetch, limit_all_gathers, use_orig_params, device_id: As in PyTorch; on a CPU
-            they make no difference.
+        cpu_offload, backward_prefetch, forward_prefetch, limit_all_gathers, use_orig_params, device_id: As in PyTorch;
+            on a CPU they make no difference.
 
     Raises:
         NotImplementedError: Another strategy is asked for.
@@ -122,21 +122,33 @@ class FullyShardedDataParallel(Module):
     """
 
     def __init__(
-        self, module: Module, process_group: Any = None, sharding_strategy: ShardingStrategy | None = None,
-        cpu_offload: CPUOffload | None = None, auto_wrap_policy: Any = None,
+        self,
+        module: Module,
+        process_group: Any = None,
+        sharding_strategy: ShardingStrategy | None = None,
+        cpu_offload: CPUOffload | None = None,
+        auto_wrap_policy: Any = None,
         backward_prefetch: BackwardPrefetch | None = BackwardPrefetch.BACKWARD_PRE,
-        mixed_precision: MixedPrecision | None = None, ignored_modules: Any = None, param_init_fn: Callable | None = None,
-        device_id: Any = None, sync_module_states: bool = False, forward_prefetch: bool = False,
-        limit_all_gathers: bool = True, use_orig_params: bool = False, ignored_states: Any = None,
+        mixed_precision: MixedPrecision | None = None,
+        ignored_modules: Any = None,
+        param_init_fn: Callable | None = None,
+        device_id: Any = None,
+        sync_module_states: bool = False,
+        forward_prefetch: bool = False,
+        limit_all_gathers: bool = True,
+        use_orig_params: bool = False,
+        ignored_states: Any = None,
         device_mesh: DeviceMesh | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__()
         strategy = sharding_strategy or ShardingStrategy.FULL_SHARD
         if strategy not in (ShardingStrategy.FULL_SHARD, ShardingStrategy.SHARD_GRAD_OP):
             raise NotImplementedError(
                 f"{strategy}: for copies use DistributedDataParallel, and for both fully_shard with a mesh of two dimensions"
             )
-        mesh = device_mesh or DeviceMesh.from_group(world() if process_group is None else process_group, "cpu")
+        mesh = device_mesh or DeviceMesh.from_group(
+            world() if process_group is None else process_group, "cpu"
+        )
         policy = _policy(mixed_precision)
         if param_init_fn is not None:
             for m in module.modules():
@@ -198,9 +210,13 @@ class FullyShardedDataParallel(Module):
     @staticmethod
     @contextlib.contextmanager
     def summon_full_params(
-        module: Module, recurse: bool = True, writeback: bool = True, rank0_only: bool = False,
-        offload_to_cpu: bool = False, with_grads: bool = False,
-    ) -> Iterator[None]:  # fmt: skip
+        module: Module,
+        recurse: bool = True,
+        writeback: bool = True,
+        rank0_only: bool = False,
+        offload_to_cpu: bool = False,
+        with_grads: bool = False,
+    ) -> Iterator[None]:
         """Inside, parameters are whole; what is written to them stays, as each process has it.
 
         Source: torch.distributed.fsdp.FullyShardedDataParallel.summon_full_params
@@ -221,7 +237,10 @@ class FullyShardedDataParallel(Module):
     @staticmethod
     @contextlib.contextmanager
     def state_dict_type(
-        module: Any, state_dict_type: StateDictType, state_dict_config: Any = None, optim_state_dict_config: Any = None
+        module: Any,
+        state_dict_type: StateDictType,
+        state_dict_config: Any = None,
+        optim_state_dict_config: Any = None,
     ) -> Iterator[None]:
         """Inside, `state_dict` gives whole tensors, or each process' parts.
 
@@ -230,7 +249,10 @@ class FullyShardedDataParallel(Module):
         found = [m for m in module.modules() if isinstance(m, FullyShardedDataParallel)]
         before = [(m._state_type, m._state_config) for m in found]
         for m in found:
-            m._state_type, m._state_config = state_dict_type, state_dict_config or FullStateDictConfig()
+            m._state_type, m._state_config = (
+                state_dict_type,
+                state_dict_config or FullStateDictConfig(),
+            )
         try:
             yield
         finally:
@@ -242,7 +264,9 @@ class FullyShardedDataParallel(Module):
         state = self.module.state_dict(*args, **kwargs)
         if self._state_type is not StateDictType.FULL_STATE_DICT:
             return state
-        whole = type(state)((k, v.full_tensor() if isinstance(v, DTensor) else v) for k, v in state.items())
+        whole = type(state)(
+            (k, v.full_tensor() if isinstance(v, DTensor) else v) for k, v in state.items()
+        )
         if getattr(self._state_config, "rank0_only", False) and get_rank() != 0:
             whole.clear()
         return whole
@@ -256,7 +280,9 @@ class FullyShardedDataParallel(Module):
         for key, value in state_dict.items():
             target = now.get(key)
             if isinstance(target, DTensor) and not isinstance(value, DTensor):
-                value = distribute_tensor(value, target.device_mesh, target.placements, src_data_rank=None)
+                value = distribute_tensor(
+                    value, target.device_mesh, target.placements, src_data_rank=None
+                )
             laid[key] = value
         return self.module.load_state_dict(laid, strict=strict, assign=assign)
 
@@ -264,7 +290,12 @@ class FullyShardedDataParallel(Module):
 def _policy(given: MixedPrecision | None) -> MixedPrecisionPolicy:
     if given is None:
         return MixedPrecisionPolicy()
-    return MixedPrecisionPolicy(given.param_dtype, given.reduce_dtype, None, given.cast_forward_inputs or given.cast_root_forward_inputs)
+    return MixedPrecisionPolicy(
+        given.param_dtype,
+        given.reduce_dtype,
+        None,
+        given.cast_forward_inputs or given.cast_root_forward_inputs,
+    )
 
 
 def _wrapped(module: Module, policy: Any) -> Iterator[Module]:
@@ -287,6 +318,6 @@ def _by_function(module: Module, policy: Callable) -> Iterator[Module]:
         count = sum(p.numel() for p in child.parameters())
         if policy(module=child, recurse=True, nonwrapped_numel=count):
             yield from _by_function(child, policy)
-            left = sum(p.numel() for p in child.parameters() if not isinstance(p, DTensor))
+            left = sum(p.numel() for p in child.parameters() if not hasattr(p, "device_mesh"))
             if policy(module=child, recurse=False, nonwrapped_numel=left):
                 yield child

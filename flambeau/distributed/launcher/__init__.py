@@ -1,1 +1,1 @@
-"""Starting the processes of a run, watching them, and starting them again: what `python -m flambeau.distributed.run` does."""
+"""Starting the processes of a run, watching them, and starting them again: `flambeau.distributed.run`."""

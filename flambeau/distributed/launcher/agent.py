@@ -60,7 +60,11 @@ class Agent:
             return TCPStore(host, options.master_port or 0, None, True, limit, False)
         host, port = options.master_addr or "127.0.0.1", options.master_port or PORT
         if options.rdzv_endpoint:
-            host, _, number = options.rdzv_endpoint.rpartition(":") if ":" in options.rdzv_endpoint else (options.rdzv_endpoint, "", "")
+            host, _, number = (
+                options.rdzv_endpoint.rpartition(":")
+                if ":" in options.rdzv_endpoint
+                else (options.rdzv_endpoint, "", "")
+            )
             port = int(number) if number else PORT
         if options.rdzv_backend == "static":
             return TCPStore(host, port, None, options.node_rank == 0, limit, False)
@@ -79,7 +83,11 @@ class Agent:
         if not self.several:
             return 0, [options.count]
         store = self.store
-        node = options.node_rank if options.rdzv_backend == "static" else store.add(f"{key}/machines", 1) - 1
+        node = (
+            options.node_rank
+            if options.rdzv_backend == "static"
+            else store.add(f"{key}/machines", 1) - 1
+        )
         if node >= options.most:
             raise SystemExit(f"the run has {options.most} machines already")
         store.set(f"{key}/{node}", str(options.count))
@@ -115,7 +123,14 @@ class Agent:
             attempt, self.secret,
         )  # fmt: skip
         workers = Workers(
-            self.command, made, options.log_dir, options.redirected, options.teed, options.shown, options.role, attempt
+            self.command,
+            made,
+            options.log_dir,
+            options.redirected,
+            options.teed,
+            options.shown,
+            options.role,
+            attempt,
         )
         try:
             return self._watch(workers, f"run/{options_id(options)}/{attempt}", node, len(counts))
@@ -129,7 +144,9 @@ class Agent:
         while True:
             failure = workers.failure()
             if failure is not None:
-                time.sleep(min(1.0, 10 * self.options.monitor_interval))  # who else has failed, and who was first
+                time.sleep(
+                    min(1.0, 10 * self.options.monitor_interval)
+                )  # who else has failed, and who was first
                 failure = workers.failure() or failure
                 workers.end()
                 if nodes > 1:
@@ -192,5 +209,9 @@ def _is_here(host: str) -> bool:
 
 def _report(failures: list[str], options: Any, left: int) -> str:
     line = "=" * 78
-    then = f"All processes are started again; {left} restarts are left." if left else "All processes have ended."
+    then = (
+        f"All processes are started again; {left} restarts are left."
+        if left
+        else "All processes have ended."
+    )
     return "\n".join([line, f"{options.training_script} FAILED", *failures, then, line])

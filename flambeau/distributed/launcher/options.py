@@ -14,8 +14,8 @@ def parser() -> argparse.ArgumentParser:
     """What reads the command line."""
     made = argparse.ArgumentParser(
         prog="python -m flambeau.distributed.run",
-        description="Start a program in several processes, which find each other by torch.distributed. In them `import torch` "
-        "means flambeau.",
+        description="Start a program in several processes, which find each other by torch.distributed. In them "
+        "`import torch` means flambeau.",
         epilog="Defaults may come from the environment: PET_NPROC_PER_NODE for --nproc-per-node, and so on.",
     )
 
@@ -30,28 +30,81 @@ def parser() -> argparse.ArgumentParser:
         made.add_argument(*names, *aliases, **options)  # type: ignore[arg-type]
 
     add("--nnodes", default="1", help="machines, or least:most of them (1)")
-    add("--nproc-per-node", default="1", help='processes on each machine: a number, "auto", "cpu" or "gpu" (1)')
+    add(
+        "--nproc-per-node",
+        default="1",
+        help='processes on each machine: a number, "auto", "cpu" or "gpu" (1)',
+    )
     add("--node-rank", type=int, default=0, help="this machine's number, with --master-addr (0)")
     add("--master-addr", default=None, help="the machine of rank 0 (127.0.0.1)")
-    add("--master-port", type=int, default=None, help="its port (29500; of one machine, a free one)")
-    add("--rdzv-backend", default="static", help='"static" or "c10d": number the machines as they come')
+    add(
+        "--master-port", type=int, default=None, help="its port (29500; of one machine, a free one)"
+    )
+    add(
+        "--rdzv-backend",
+        default="static",
+        help='"static" or "c10d": number the machines as they come',
+    )
     add("--rdzv-endpoint", default="", help="host:port of the first machine")
     add("--rdzv-id", default="none", help="a name of the run")
-    add("--rdzv-conf", default="", help="key=value,...: join_timeout, timeout, read_timeout in seconds")
-    add("--standalone", action="store_true", help="one machine, whatever else is said about machines")
+    add(
+        "--rdzv-conf",
+        default="",
+        help="key=value,...: join_timeout, timeout, read_timeout in seconds",
+    )
+    add(
+        "--standalone",
+        action="store_true",
+        help="one machine, whatever else is said about machines",
+    )
     add("--local-addr", default=None, help="this machine's name for the others")
-    add("--max-restarts", type=int, default=0, help="times that all are started again after one has failed (0)")
-    add("--monitor-interval", type=float, default=0.1, help="seconds between two looks at the processes (0.1)")
+    add(
+        "--max-restarts",
+        type=int,
+        default=0,
+        help="times that all are started again after one has failed (0)",
+    )
+    add(
+        "--monitor-interval",
+        type=float,
+        default=0.1,
+        help="seconds between two looks at the processes (0.1)",
+    )
     add("--role", default="default", help="what to call the processes in messages")
-    add("-m", "--module", action="store_true", help="the program is a module's name, as of python -m")
+    add(
+        "-m",
+        "--module",
+        action="store_true",
+        help="the program is a module's name, as of python -m",
+    )
     add("--no-python", action="store_true", help="the program is no Python program")
-    add("--run-path", action="store_true", help="run the program as runpy does; the same as without")
+    add(
+        "--run-path", action="store_true", help="run the program as runpy does; the same as without"
+    )
     add("--log-dir", default=None, help="a directory for what the processes print")
-    add("-r", "--redirects", default="0", help="print to files: 1 stdout, 2 stderr, 3 both; or rank:n,rank:n (0)")
+    add(
+        "-r",
+        "--redirects",
+        default="0",
+        help="print to files: 1 stdout, 2 stderr, 3 both; or rank:n,rank:n (0)",
+    )
     add("-t", "--tee", default="0", help="print to files and here (0)")
-    add("--local-ranks-filter", default="", help="show what these processes of the machine print: 0,1 (all)")
-    add("--start-method", default="spawn", choices=["spawn", "fork", "forkserver"], help="not used: each is a new program")
-    add("--signals-to-handle", default="SIGTERM,SIGINT,SIGHUP,SIGQUIT", help="signals that end all processes")
+    add(
+        "--local-ranks-filter",
+        default="",
+        help="show what these processes of the machine print: 0,1 (all)",
+    )
+    add(
+        "--start-method",
+        default="spawn",
+        choices=["spawn", "fork", "forkserver"],
+        help="not used: each is a new program",
+    )
+    add(
+        "--signals-to-handle",
+        default="SIGTERM,SIGINT,SIGHUP,SIGQUIT",
+        help="signals that end all processes",
+    )
     made.add_argument("training_script", help="the program")
     made.add_argument("training_script_args", nargs=argparse.REMAINDER, help="its arguments")
     return made

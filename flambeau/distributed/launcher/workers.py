@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 GRACE = 5.0
 """Seconds between the request to end and the kill."""
@@ -81,12 +81,21 @@ class Workers:
     """
 
     def __init__(
-        self, command: Sequence[str], environments: Sequence[Mapping[str, str]], log_dir: str | None,
-        redirected: Sequence[int], teed: Sequence[int], shown: set[int], role: str, attempt: int,
-    ) -> None:  # fmt: skip
+        self,
+        command: Sequence[str],
+        environments: Sequence[Mapping[str, str]],
+        log_dir: str | None,
+        redirected: Sequence[int],
+        teed: Sequence[int],
+        shown: set[int],
+        role: str,
+        attempt: int,
+    ) -> None:
         self.role = role
         self._failed: dict[int, Failure] = {}
-        self._folder = Path(log_dir or tempfile.mkdtemp(prefix="flambeau-run-")) / f"attempt_{attempt}"
+        self._folder = (
+            Path(log_dir or tempfile.mkdtemp(prefix="flambeau-run-")) / f"attempt_{attempt}"
+        )
         self._kept = log_dir is not None
         self.processes: list[subprocess.Popen] = []
         self.ranks = [int(e["RANK"]) for e in environments]
@@ -97,7 +106,10 @@ class Workers:
             error = folder / "error.json"
             error.unlink(missing_ok=True)
             self._errors.append(error)
-            streams = [self._stream(folder, i, bit, redirected[i], teed[i], not shown or i in shown) for bit in (1, 2)]
+            streams = [
+                self._stream(folder, i, bit, redirected[i], teed[i], not shown or i in shown)
+                for bit in (1, 2)
+            ]
             self.processes.append(
                 subprocess.Popen(
                     list(command),
@@ -109,11 +121,13 @@ class Workers:
             )
             self._pump(i, streams, teed[i], not shown or i in shown)
 
-    def _stream(self, folder: Path, i: int, bit: int, redirected: int, teed: int, shown: bool) -> Any:
+    def _stream(
+        self, folder: Path, i: int, bit: int, redirected: int, teed: int, shown: bool
+    ) -> Any:
         if teed & bit:
             return subprocess.PIPE
         if redirected & bit or not shown:
-            file = open(folder / ("stdout.log" if bit == 1 else "stderr.log"), "wb")  # noqa: SIM115
+            file = (folder / ("stdout.log" if bit == 1 else "stderr.log")).open("wb")
             self._files.append(file)
             return file
         return None
@@ -121,7 +135,10 @@ class Workers:
     def _pump(self, i: int, streams: Sequence[Any], teed: int, shown: bool) -> None:
         """Print what a process prints, with its name, and to a file."""
         process = self.processes[i]
-        for bit, source, target in ((1, process.stdout, sys.stdout), (2, process.stderr, sys.stderr)):
+        for bit, source, target in (
+            (1, process.stdout, sys.stdout),
+            (2, process.stderr, sys.stderr),
+        ):
             if not teed & bit or source is None:
                 continue
             path = self._folder / str(i) / ("stdout.log" if bit == 1 else "stderr.log")
@@ -151,7 +168,10 @@ class Workers:
         trace, when = "", time.time()
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             said = json.loads(self._errors[i].read_text(encoding="utf-8"))
-            trace, when = said["message"]["extraInfo"]["py_callstack"], float(said["message"]["extraInfo"]["timestamp"])
+            trace, when = (
+                said["message"]["extraInfo"]["py_callstack"],
+                float(said["message"]["extraInfo"]["timestamp"]),
+            )
         return Failure(self.ranks[i], i, self.processes[i].pid, code, trace, when)
 
     def done(self) -> bool:
@@ -186,9 +206,17 @@ class Workers:
 
 
 def environments(
-    count: int, first: int, node: int, nodes: int, size: int, address: str, port: int, options: Any, attempt: int,
+    count: int,
+    first: int,
+    node: int,
+    nodes: int,
+    size: int,
+    address: str,
+    port: int,
+    options: Any,
+    attempt: int,
     secret: str,
-) -> list[dict[str, str]]:  # fmt: skip
+) -> list[dict[str, str]]:
     """The environment of each process of this machine: torchrun's variables."""
     common = dict(os.environ)
     common |= {
@@ -209,5 +237,6 @@ def environments(
     if "OMP_NUM_THREADS" not in os.environ:
         common["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // count))
     return [
-        {**common, "RANK": str(first + i), "ROLE_RANK": str(first + i), "LOCAL_RANK": str(i)} for i in range(count)
+        {**common, "RANK": str(first + i), "ROLE_RANK": str(first + i), "LOCAL_RANK": str(i)}
+        for i in range(count)
     ]

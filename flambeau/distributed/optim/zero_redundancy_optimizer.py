@@ -48,11 +48,18 @@ class ZeroRedundancyOptimizer(Optimizer, Joinable):
     """
 
     def __init__(
-        self, params: Any, optimizer_class: Callable[..., Optimizer], process_group: Any = None,
-        parameters_as_bucket_view: bool = False, overlap_with_ddp: bool = False, **defaults: Any,
-    ) -> None:  # fmt: skip
+        self,
+        params: Any,
+        optimizer_class: Callable[..., Optimizer],
+        process_group: Any = None,
+        parameters_as_bucket_view: bool = False,
+        overlap_with_ddp: bool = False,
+        **defaults: Any,
+    ) -> None:
         if overlap_with_ddp:
-            raise NotImplementedError("ZeroRedundancyOptimizer: overlap_with_ddp is not there; leave it out")
+            raise NotImplementedError(
+                "ZeroRedundancyOptimizer: overlap_with_ddp is not there; leave it out"
+            )
         Joinable.__init__(self)
         self.process_group: ProcessGroup = world() if process_group is None else process_group
         self._optimizer_class, self._defaults = optimizer_class, defaults
@@ -73,7 +80,9 @@ class ZeroRedundancyOptimizer(Optimizer, Joinable):
 
     def _build(self) -> None:
         """Share out the parameters, and make the optimiser of this process' part."""
-        self._owner = _shared_out([p for g in self.param_groups for p in g["params"]], self.world_size)
+        self._owner = _shared_out(
+            [p for g in self.param_groups for p in g["params"]], self.world_size
+        )
         groups, self._local_of = [], []
         for i, group in enumerate(self.param_groups):
             mine = [p for p in group["params"] if self._owner[id(p)] == self.rank]
@@ -182,7 +191,11 @@ class ZeroRedundancyOptimizer(Optimizer, Joinable):
         Source: torch.distributed.optim.ZeroRedundancyOptimizer.consolidate_state_dict
         """
         number = self._number()
-        mine = {} if self.optim is None else {number[id(p)]: dict(s) for p, s in self.optim.state.items()}
+        mine = (
+            {}
+            if self.optim is None
+            else {number[id(p)]: dict(s) for p, s in self.optim.state.items()}
+        )
         here = self.rank == to
         found: list[Any] | None = [None] * self.world_size if here else None
         gather_object(mine, found, group=self.process_group, group_dst=to)
@@ -198,14 +211,18 @@ class ZeroRedundancyOptimizer(Optimizer, Joinable):
         """
         if self._all_states is None:
             raise RuntimeError(
-                f"Optimizer state has not been consolidated on this rank. Please call `consolidate_state_dict(to={self.rank})` "
+                f"Optimizer state has not been consolidated on this rank. Please call "
+                f"`consolidate_state_dict(to={self.rank})` "
                 "on all ranks beforehand if you meant to save the global state."
             )
         number, state = self._number(), {}
         for part in self._all_states:
             state.update(part)
         groups = [
-            {**{k: v for k, v in g.items() if k != "params"}, "params": [number[id(p)] for p in g["params"]]}
+            {
+                **{k: v for k, v in g.items() if k != "params"},
+                "params": [number[id(p)] for p in g["params"]],
+            }
             for g in self.param_groups
         ]
         return {"state": dict(sorted(state.items())), "param_groups": groups}

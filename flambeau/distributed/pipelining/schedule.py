@@ -26,19 +26,37 @@ class _Schedule:
     """
 
     def __init__(
-        self, stage: PipelineStage, n_microbatches: int, loss_fn: Callable | None = None, args_chunk_spec: Any = None,
-        kwargs_chunk_spec: Any = None, output_merge_spec: Any = None, scale_grads: bool = True,
-    ) -> None:  # fmt: skip
+        self,
+        stage: PipelineStage,
+        n_microbatches: int,
+        loss_fn: Callable | None = None,
+        args_chunk_spec: Any = None,
+        kwargs_chunk_spec: Any = None,
+        output_merge_spec: Any = None,
+        scale_grads: bool = True,
+    ) -> None:
         if any(x is not None for x in (args_chunk_spec, kwargs_chunk_spec, output_merge_spec)):
-            raise NotImplementedError("pieces are cut and joined along dimension 0; leave the specs out")
+            raise NotImplementedError(
+                "pieces are cut and joined along dimension 0; leave the specs out"
+            )
         if n_microbatches < 1:
             raise ValueError(f"n_microbatches must be positive, got {n_microbatches}")
-        self._stage, self._count, self._loss_fn, self._scales = stage, n_microbatches, loss_fn, scale_grads
+        self._stage, self._count, self._loss_fn, self._scales = (
+            stage,
+            n_microbatches,
+            loss_fn,
+            scale_grads,
+        )
 
     def step(
-        self, *args: Any, target: Any = None, losses: list | None = None, return_outputs: bool = True,
-        loss_kwargs: dict[str, Any] | None = None, **kwargs: Any,
-    ) -> Any:  # fmt: skip
+        self,
+        *args: Any,
+        target: Any = None,
+        losses: list | None = None,
+        return_outputs: bool = True,
+        loss_kwargs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> Any:
         """Run a batch: the first stage is given the inputs, the last the target; the last gives the result.
 
         Args:

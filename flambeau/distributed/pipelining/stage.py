@@ -31,16 +31,33 @@ class PipelineStage:
     """
 
     def __init__(
-        self, submodule: Any, stage_index: int, num_stages: int, device: Any, input_args: Any = None, output_args: Any = None,
-        output_grads: Any = None, input_grads: Any = None, group: Any = None, **options: Any,
-    ) -> None:  # fmt: skip
+        self,
+        submodule: Any,
+        stage_index: int,
+        num_stages: int,
+        device: Any,
+        input_args: Any = None,
+        output_args: Any = None,
+        output_grads: Any = None,
+        input_grads: Any = None,
+        group: Any = None,
+        **options: Any,
+    ) -> None:
         if any(v is not None for v in options.values()):
-            raise NotImplementedError(f"PipelineStage: {', '.join(options)} are not there; leave them out")
-        self.submod, self.stage_index, self.num_stages, self.device = submodule, stage_index, num_stages, device
+            raise NotImplementedError(
+                f"PipelineStage: {', '.join(options)} are not there; leave them out"
+            )
+        self.submod, self.stage_index, self.num_stages, self.device = (
+            submodule,
+            stage_index,
+            num_stages,
+            device,
+        )
         self.group: ProcessGroup = world() if group is None else group
         if num_stages != self.group.size() or stage_index != self.group.rank():
             raise ValueError(
-                f"a stage for each process: stage {stage_index} of {num_stages}, in rank {self.group.rank()} of {self.group.size()}"
+                f"a stage for each process: stage {stage_index} of {num_stages}, in rank {self.group.rank()} of "
+                f"{self.group.size()}"
             )
         self.has_backward = True
         self._inputs: dict[int, tuple[Any, ...]] = {}
@@ -62,7 +79,10 @@ class PipelineStage:
 
     def _send(self, tensors: tuple[Any, ...], to: int, key: str) -> None:
         if key not in self._meta:  # once: what will come
-            self._meta[key] = [(tuple(x.shape), str(x.dtype).removeprefix("torch."), x.requires_grad) for x in tensors]
+            self._meta[key] = [
+                (tuple(x.shape), str(x.dtype).removeprefix("torch."), x.requires_grad)
+                for x in tensors
+            ]
             send_object_list([self._meta[key]], group=self.group, group_dst=to)
         for x in tensors:
             self._sent.append(isend(x.detach().contiguous(), group=self.group, group_dst=to))
@@ -99,7 +119,9 @@ class PipelineStage:
         if not self.is_first:
             received = self._receive(self.stage_index - 1, f"forward {len(args)}")
             flags = [flag for *_, flag in self._meta[f"forward {len(args)}"]]
-            args = tuple(x.requires_grad_(self.has_backward and flag) for x, flag in zip(received, flags))
+            args = tuple(
+                x.requires_grad_(self.has_backward and flag) for x, flag in zip(received, flags)
+            )
         output = self.submod(*args, **kwargs)
         several = tuple(output) if isinstance(output, (list, tuple)) else (output,)
         self._inputs[i], self._outputs[i] = args, several

@@ -26,9 +26,7 @@ class FileStore(Store):
     Source: torch.distributed.FileStore
     """
 
-    def __init__(
-        self, file_name: str, world_size: int = -1, timeout: timedelta = DEFAULT
-    ) -> None:
+    def __init__(self, file_name: str, world_size: int = -1, timeout: timedelta = DEFAULT) -> None:
         super().__init__(timeout)
         self._path, self._count = os.fspath(file_name), world_size
         self._entries, self._read = Entries(), 0

@@ -88,7 +88,9 @@ def _serve(connection: socket.socket, entries: Entries) -> None:
                 if not isinstance(key, str):
                     return
                 answer: Any = None
-                if what == "release":  # not answered: the process that keeps the store may be ending too
+                if (
+                    what == "release"
+                ):  # not answered: the process that keeps the store may be ending too
                     will = ""
                     continue
                 if what == "hold":

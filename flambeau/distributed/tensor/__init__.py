@@ -4,6 +4,7 @@ Source: torch.distributed.tensor
 """
 
 from ..device_mesh import DeviceMesh, init_device_mesh
+from . import rules as rules
 from .dtensor import DTensor, distribute_module, distribute_tensor
 from .make import empty, full, ones, rand, randn, zeros
 from .placement import Partial, Placement, Replicate, Shard

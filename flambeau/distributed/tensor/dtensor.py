@@ -1,7 +1,7 @@
 """DTensor: a tensor that lies in several processes, of which this one has its part.
 
-It is a tensor whose memory is the local part and whose shape is that of the whole. Operations element by element, of operands
-that lie alike, run on the parts; `linear` and `embedding` know how their operands may lie; anything else runs on whole
+It is a tensor whose memory is the local part and whose shape is that of the whole. Operations element by element, of
+operands that lie alike, run on the parts; `linear` and `embedding` know how their operands may lie; anything else runs on whole
 tensors, which are gathered for it.
 
 Source: torch.distributed.tensor
@@ -20,7 +20,13 @@ from ..kinds import ReduceOp
 from .moves import CopyToAll, Gather, SumOfAll, TakePart
 from .placement import Partial, Placement, Replicate, Shard, part_of
 
-_JOINS = {"sum": ReduceOp.SUM, "avg": ReduceOp.AVG, "max": ReduceOp.MAX, "min": ReduceOp.MIN, "product": ReduceOp.PRODUCT}
+_JOINS = {
+    "sum": ReduceOp.SUM,
+    "avg": ReduceOp.AVG,
+    "max": ReduceOp.MAX,
+    "min": ReduceOp.MIN,
+    "product": ReduceOp.PRODUCT,
+}
 
 
 class DTensor(Tensor):
@@ -47,12 +53,18 @@ class DTensor(Tensor):
     device_mesh: DeviceMesh
     placements: tuple[Placement, ...]
     _whole: Size
+    _run: Callable[[Callable, tuple, dict[str, Any]], Any]
+    """What runs functions: `rules.run`, which knows how operands may lie."""
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        raise RuntimeError("DTensor is made by DTensor.from_local, distribute_tensor or torch.distributed.tensor.zeros")
+        raise RuntimeError(
+            "DTensor is made by DTensor.from_local, distribute_tensor or torch.distributed.tensor.zeros"
+        )
 
     @staticmethod
-    def _made(local: Any, mesh: DeviceMesh, placements: Sequence[Placement], whole: Sequence[int]) -> DTensor:
+    def _made(
+        local: Any, mesh: DeviceMesh, placements: Sequence[Placement], whole: Sequence[int]
+    ) -> DTensor:
         with DisableTorchFunctionSubclass():
             made = local.as_subclass(DTensor)
         made.device_mesh, made.placements, made._whole = mesh, tuple(placements), Size(whole)
@@ -60,9 +72,14 @@ class DTensor(Tensor):
 
     @staticmethod
     def from_local(
-        local_tensor: Tensor, device_mesh: DeviceMesh | None = None, placements: Sequence[Placement] | None = None, *,
-        run_check: bool = False, shape: Sequence[int] | None = None, stride: Sequence[int] | None = None,
-    ) -> DTensor:  # fmt: skip
+        local_tensor: Tensor,
+        device_mesh: DeviceMesh | None = None,
+        placements: Sequence[Placement] | None = None,
+        *,
+        run_check: bool = False,
+        shape: Sequence[int] | None = None,
+        stride: Sequence[int] | None = None,
+    ) -> DTensor:
         """A tensor of which this process' part is given.
 
         Args:
@@ -99,8 +116,9 @@ class DTensor(Tensor):
         """Of the whole."""
         return len(self._whole)
 
-    def size(self, dim: int | None = None) -> Any:
+    def size(self, dim: int | None = None, axis: int | None = None) -> Any:
         """Of the whole."""
+        dim = axis if dim is None else dim
         return self._whole if dim is None else self._whole[dim]
 
     def dim(self) -> int:
@@ -123,8 +141,12 @@ class DTensor(Tensor):
         return _local(self)
 
     def redistribute(
-        self, device_mesh: DeviceMesh | None = None, placements: Sequence[Placement] | None = None, *, async_op: bool = False
-    ) -> DTensor:  # fmt: skip
+        self,
+        device_mesh: DeviceMesh | None = None,
+        placements: Sequence[Placement] | None = None,
+        *,
+        async_op: bool = False,
+    ) -> DTensor:
         """The same tensor, lying otherwise.
 
         Raises:
@@ -151,7 +173,9 @@ class DTensor(Tensor):
             if isinstance(after, Shard):
                 local = TakePart.apply(local, mesh.get_group(dim), after.dim)
             elif after.is_partial():
-                raise RuntimeError("redistribute: a tensor that all have cannot become a sum of parts")
+                raise RuntimeError(
+                    "redistribute: a tensor that all have cannot become a sum of parts"
+                )
             now[dim] = after
         return DTensor._made(local, mesh, now, self._whole)
 
@@ -179,10 +203,10 @@ class DTensor(Tensor):
         return found
 
     @classmethod
-    def __torch_function__(cls, func: Callable, types: Iterable[type], args: tuple = (), kwargs: Any = None) -> Any:
-        from .rules import run
-
-        return run(func, args, kwargs or {})
+    def __torch_function__(
+        cls, func: Callable, types: Iterable[type], args: tuple = (), kwargs: Any = None
+    ) -> Any:
+        return DTensor._run(func, args, kwargs or {})
 
 
 def _mesh(mesh: DeviceMesh | None) -> DeviceMesh:
@@ -202,7 +226,10 @@ def _lay(placements: Sequence[Placement] | None, mesh: DeviceMesh, ndim: int) ->
     """
     lay = [Replicate()] * mesh.ndim if placements is None else list(placements)
     if len(lay) != mesh.ndim:
-        raise ValueError(f"`placements` must have the same length as `device_mesh.ndim`! Found placements length: {len(lay)}, and device_mesh.ndim: {mesh.ndim}.")
+        raise ValueError(
+            f"`placements` must have the same length as `device_mesh.ndim`! Found placements length: {len(lay)}, "
+            f"and device_mesh.ndim: {mesh.ndim}."
+        )
     return [Shard(p.dim % ndim) if isinstance(p, Shard) and ndim else p for p in lay]
 
 
@@ -216,7 +243,9 @@ def _again(local: Any, like: DTensor) -> DTensor:
     return DTensor._made(local, like.device_mesh, like.placements, like._whole)
 
 
-def _to_all(local: Any, mesh: DeviceMesh, dim: int, now: Sequence[Placement], whole: Sequence[int]) -> Any:
+def _to_all(
+    local: Any, mesh: DeviceMesh, dim: int, now: Sequence[Placement], whole: Sequence[int]
+) -> Any:
     """What all processes along a dimension of the mesh have together."""
     group, before = mesh.get_group(dim), now[dim]
     if isinstance(before, Partial):
@@ -233,9 +262,12 @@ def _to_all(local: Any, mesh: DeviceMesh, dim: int, now: Sequence[Placement], wh
 
 
 def distribute_tensor(
-    tensor: Tensor, device_mesh: DeviceMesh | None = None, placements: Sequence[Placement] | None = None, *,
+    tensor: Tensor,
+    device_mesh: DeviceMesh | None = None,
+    placements: Sequence[Placement] | None = None,
+    *,
     src_data_rank: int | None = 0,
-) -> DTensor:  # fmt: skip
+) -> DTensor:
     """Lay out a tensor that all processes have; the values of one of them count.
 
     Args:
@@ -263,9 +295,12 @@ def distribute_tensor(
 
 
 def distribute_module(
-    module: Any, device_mesh: DeviceMesh | None = None, partition_fn: Callable | None = None,
-    input_fn: Callable | None = None, output_fn: Callable | None = None,
-) -> Any:  # fmt: skip
+    module: Any,
+    device_mesh: DeviceMesh | None = None,
+    partition_fn: Callable | None = None,
+    input_fn: Callable | None = None,
+    output_fn: Callable | None = None,
+) -> Any:
     """Lay out a module's parameters: as ``partition_fn(name, submodule, mesh)`` does, the others the same in all.
 
     Args:
@@ -282,7 +317,9 @@ def distribute_module(
             partition_fn(name, child, mesh)
         for key, p in list(child._parameters.items()):
             if p is not None and not isinstance(p, DTensor):
-                child.register_parameter(key, Parameter(distribute_tensor(p, mesh), p.requires_grad))
+                child.register_parameter(
+                    key, Parameter(distribute_tensor(p, mesh), p.requires_grad)
+                )
     if input_fn is not None:
         module.register_forward_pre_hook(lambda m, inputs: input_fn(m, inputs, mesh))
     if output_fn is not None:

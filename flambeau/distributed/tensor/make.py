@@ -13,7 +13,14 @@ from .dtensor import DTensor, _lay, _mesh, distribute_tensor
 from .placement import Placement, Shard, part_of
 
 
-def _made(name: str, size: tuple[Any, ...], fill: tuple[Any, ...], mesh: Any, placements: Any, options: dict[str, Any]) -> DTensor:
+def _made(
+    name: str,
+    size: tuple[Any, ...],
+    fill: tuple[Any, ...],
+    mesh: Any,
+    placements: Any,
+    options: dict[str, Any],
+) -> DTensor:
     from ... import functional
 
     shape = list(size[0]) if len(size) == 1 and isinstance(size[0], (list, tuple)) else list(size)
@@ -29,7 +36,12 @@ def _made(name: str, size: tuple[Any, ...], fill: tuple[Any, ...], mesh: Any, pl
     return DTensor._made(local, mesh, lay, whole).requires_grad_(requires)
 
 
-def zeros(*size: Any, device_mesh: DeviceMesh | None = None, placements: Sequence[Placement] | None = None, **options: Any) -> DTensor:
+def zeros(
+    *size: Any,
+    device_mesh: DeviceMesh | None = None,
+    placements: Sequence[Placement] | None = None,
+    **options: Any,
+) -> DTensor:
     """Zeros.
 
     Source: torch.distributed.tensor.zeros
@@ -37,7 +49,12 @@ def zeros(*size: Any, device_mesh: DeviceMesh | None = None, placements: Sequenc
     return _made("zeros", size, (), device_mesh, placements, options)
 
 
-def ones(*size: Any, device_mesh: DeviceMesh | None = None, placements: Sequence[Placement] | None = None, **options: Any) -> DTensor:
+def ones(
+    *size: Any,
+    device_mesh: DeviceMesh | None = None,
+    placements: Sequence[Placement] | None = None,
+    **options: Any,
+) -> DTensor:
     """Ones.
 
     Source: torch.distributed.tensor.ones
@@ -45,7 +62,12 @@ def ones(*size: Any, device_mesh: DeviceMesh | None = None, placements: Sequence
     return _made("ones", size, (), device_mesh, placements, options)
 
 
-def empty(*size: Any, device_mesh: DeviceMesh | None = None, placements: Sequence[Placement] | None = None, **options: Any) -> DTensor:
+def empty(
+    *size: Any,
+    device_mesh: DeviceMesh | None = None,
+    placements: Sequence[Placement] | None = None,
+    **options: Any,
+) -> DTensor:
     """Memory that is not written.
 
     Source: torch.distributed.tensor.empty
@@ -53,7 +75,14 @@ def empty(*size: Any, device_mesh: DeviceMesh | None = None, placements: Sequenc
     return _made("empty", size, (), device_mesh, placements, options)
 
 
-def full(size: Any, fill_value: Any, *, device_mesh: DeviceMesh | None = None, placements: Sequence[Placement] | None = None, **options: Any) -> DTensor:
+def full(
+    size: Any,
+    fill_value: Any,
+    *,
+    device_mesh: DeviceMesh | None = None,
+    placements: Sequence[Placement] | None = None,
+    **options: Any,
+) -> DTensor:
     """One value.
 
     Source: torch.distributed.tensor.full
@@ -61,7 +90,9 @@ def full(size: Any, fill_value: Any, *, device_mesh: DeviceMesh | None = None, p
     return _made("full", (size,), (fill_value,), device_mesh, placements, options)
 
 
-def _drawn(name: str, size: tuple[Any, ...], mesh: Any, placements: Any, options: dict[str, Any]) -> DTensor:
+def _drawn(
+    name: str, size: tuple[Any, ...], mesh: Any, placements: Any, options: dict[str, Any]
+) -> DTensor:
     """The draws of one process, laid out: the same numbers whatever the number of processes."""
     from ... import functional
 
@@ -71,7 +102,12 @@ def _drawn(name: str, size: tuple[Any, ...], mesh: Any, placements: Any, options
     return made.requires_grad_(requires)
 
 
-def rand(*size: Any, device_mesh: DeviceMesh | None = None, placements: Sequence[Placement] | None = None, **options: Any) -> DTensor:
+def rand(
+    *size: Any,
+    device_mesh: DeviceMesh | None = None,
+    placements: Sequence[Placement] | None = None,
+    **options: Any,
+) -> DTensor:
     """Uniform draws.
 
     Source: torch.distributed.tensor.rand
@@ -79,7 +115,12 @@ def rand(*size: Any, device_mesh: DeviceMesh | None = None, placements: Sequence
     return _drawn("rand", size, device_mesh, placements, options)
 
 
-def randn(*size: Any, device_mesh: DeviceMesh | None = None, placements: Sequence[Placement] | None = None, **options: Any) -> DTensor:
+def randn(
+    *size: Any,
+    device_mesh: DeviceMesh | None = None,
+    placements: Sequence[Placement] | None = None,
+    **options: Any,
+) -> DTensor:
     """Normal draws.
 
     Source: torch.distributed.tensor.randn

@@ -23,7 +23,14 @@ from .placement import part_of
 def _reduced(x: Any, group: ProcessGroup, op: Any = ReduceOp.SUM) -> Any:
     array = own(x).copy()
     how = ReduceOp(op)
-    start(group, "redistribute", False, (array.shape, array.dtype.name, how.op.name), [], lambda t: t.reduce(array, how, None))
+    start(
+        group,
+        "redistribute",
+        False,
+        (array.shape, array.dtype.name, how.op.name),
+        [],
+        lambda t: t.reduce(array, how, None),
+    )
     return from_numpy(array) if array.dtype.kind != "V" else _like(x, array)
 
 
@@ -43,7 +50,14 @@ def _gathered(x: Any, group: ProcessGroup, dim: int, size: int) -> Any:
     padded = np.zeros([shape[dim], *shape[:dim], *shape[dim + 1 :]], x._array.dtype)
     padded[: x.shape[dim]] = np.moveaxis(own(x), dim, 0)
     parts = np.empty((count, *padded.shape), padded.dtype)
-    start(group, "redistribute", False, (padded.shape, padded.dtype.name, dim), [], lambda t: t.all_gather(parts, padded))
+    start(
+        group,
+        "redistribute",
+        False,
+        (padded.shape, padded.dtype.name, dim),
+        [],
+        lambda t: t.all_gather(parts, padded),
+    )
     whole = parts.reshape(count * each, *padded.shape[1:])[:size]
     return _like(x, np.moveaxis(whole, 0, dim))
 

@@ -10,14 +10,29 @@ from typing import Any
 
 from ...core.handler import DisableTorchFunctionSubclass
 from ...core.tensor import Tensor
+from ..kinds import ReduceOp
 from .dtensor import DTensor, _again, _local
 from .moves import CopyToAll, SumOfAll
 from .placement import Partial, Replicate, Shard
 
 ACCESS = {"__get__", "__set__", "__delete__"}
 PLAIN = {
-    *("requires_grad_", "register_hook", "register_post_accumulate_grad_hook", "retain_grad", "backward"),
-    *("is_floating_point", "is_complex", "element_size", "data_ptr", "is_contiguous", "__hash__", "is_leaf"),
+    *(
+        "requires_grad_",
+        "register_hook",
+        "register_post_accumulate_grad_hook",
+        "retain_grad",
+        "backward",
+    ),
+    *(
+        "is_floating_point",
+        "is_complex",
+        "element_size",
+        "data_ptr",
+        "is_contiguous",
+        "__hash__",
+        "is_leaf",
+    ),
 }
 """What asks about the part, or about its place in the graph: the same as of a plain tensor."""
 
@@ -61,7 +76,8 @@ def run(func: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
     found = operands((args, kwargs), [])
     first = found[0]
     alike = all(
-        (x.placements, x._whole, x.device_mesh) == (first.placements, first._whole, first.device_mesh)
+        (x.placements, x._whole, x.device_mesh)
+        == (first.placements, first._whole, first.device_mesh)
         for x in found
     )
     sums = any(p.is_partial() for p in first.placements)
@@ -80,12 +96,83 @@ def run(func: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
 LINEAR = {"detach", "clone", "neg", "to", "view_as", "zero_", "alias"}
 """What may be done to summands."""
 LOCAL = {
-    *("detach", "clone", "to", "float", "double", "half", "bfloat16", "contiguous", "zero_", "copy_", "fill_"),
-    *("normal_", "uniform_", "zeros_like", "ones_like", "empty_like", "full_like", "rand_like", "randn_like"),
-    *("add", "sub", "mul", "div", "true_divide", "neg", "abs", "pow", "sqrt", "rsqrt", "reciprocal", "exp", "log"),
-    *("lerp", "addcmul", "addcdiv", "maximum", "minimum", "clamp", "sign", "square", "where", "dropout"),
-    *("relu", "gelu", "silu", "sigmoid", "tanh", "softplus", "leaky_relu", "elu", "mish", "hardswish"),
-    *("eq", "ne", "lt", "le", "gt", "ge", "isnan", "isinf", "isfinite", "__rsub__", "rsub", "__rpow__", "__rtruediv__"),
+    *(
+        "detach",
+        "clone",
+        "to",
+        "float",
+        "double",
+        "half",
+        "bfloat16",
+        "contiguous",
+        "zero_",
+        "copy_",
+        "fill_",
+    ),
+    *(
+        "normal_",
+        "uniform_",
+        "zeros_like",
+        "ones_like",
+        "empty_like",
+        "full_like",
+        "rand_like",
+        "randn_like",
+    ),
+    *(
+        "add",
+        "sub",
+        "mul",
+        "div",
+        "true_divide",
+        "neg",
+        "abs",
+        "pow",
+        "sqrt",
+        "rsqrt",
+        "reciprocal",
+        "exp",
+        "log",
+    ),
+    *(
+        "lerp",
+        "addcmul",
+        "addcdiv",
+        "maximum",
+        "minimum",
+        "clamp",
+        "sign",
+        "square",
+        "where",
+        "dropout",
+    ),
+    *(
+        "relu",
+        "gelu",
+        "silu",
+        "sigmoid",
+        "tanh",
+        "softplus",
+        "leaky_relu",
+        "elu",
+        "mish",
+        "hardswish",
+    ),
+    *(
+        "eq",
+        "ne",
+        "lt",
+        "le",
+        "gt",
+        "ge",
+        "isnan",
+        "isinf",
+        "isfinite",
+        "__rsub__",
+        "rsub",
+        "__rpow__",
+        "__rtruediv__",
+    ),
 }
 """What is done element by element."""
 
@@ -109,7 +196,9 @@ def _on_parts(func: Callable, args: tuple, kwargs: dict[str, Any], first: DTenso
     base = name.removeprefix("foreach_")
     if base not in LOCAL and base + "_" not in LOCAL and f"__{base}__" not in LOCAL:
         return None
-    in_place = func.__name__.endswith("_") and not func.__name__.endswith("__") or func.__name__.startswith("__i")
+    in_place = (
+        func.__name__.endswith("_") and not func.__name__.endswith("__")
+    ) or func.__name__.startswith("__i")
     with DisableTorchFunctionSubclass():
         if in_place:
             func(*args, **kwargs)
@@ -156,7 +245,11 @@ def _linear(func: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
     b = _local(bias) if isinstance(bias, DTensor) else bias
     shape = (*x.shape[:-1], weight.shape[0])
     with DisableTorchFunctionSubclass():
-        if how == Shard(0) and lay.is_replicate() and (b is None or _one_dimension(bias) == Shard(0)):
+        if (
+            how == Shard(0)
+            and lay.is_replicate()
+            and (b is None or _one_dimension(bias) == Shard(0))
+        ):
             made = func(CopyToAll.apply(local, group), _local(weight), b)
             return DTensor._made(made, mesh, [Shard(last)], shape)
         if how == Shard(1) and lay == Shard(last):
@@ -166,7 +259,9 @@ def _linear(func: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
             return DTensor._made(made, mesh, [Partial()], shape)
         if how.is_replicate() and not lay.is_partial() and lay != Shard(last):
             w = _local(weight)
-            if not lay.is_replicate():  # rows of x are shared out: each process has a part of the gradients
+            if (
+                not lay.is_replicate()
+            ):  # rows of x are shared out: each process has a part of the gradients
                 w, b = CopyToAll.apply(w, group), None if b is None else CopyToAll.apply(b, group)
             return DTensor._made(func(local, w, b), mesh, [lay], shape)
     return NotImplemented
@@ -174,10 +269,16 @@ def _linear(func: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
 
 def _embedding(func: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
     """Rows of a table: with columns cut, so is the result; with rows cut, each process finds what it has."""
-    given = dict(zip(("input", "weight"), args)) | {k: v for k, v in kwargs.items() if k in ("input", "weight")}
+    given = dict(zip(("input", "weight"), args)) | {
+        k: v for k, v in kwargs.items() if k in ("input", "weight")
+    }
     rest = {k: v for k, v in kwargs.items() if k not in ("input", "weight")}
     x, weight = given["input"], given["weight"]
-    if not isinstance(weight, DTensor) or weight.device_mesh.ndim != 1 or any(v is not None and v for v in rest.values()):
+    if (
+        not isinstance(weight, DTensor)
+        or weight.device_mesh.ndim != 1
+        or any(v is not None and v for v in rest.values())
+    ):
         return NotImplemented
     how, mesh = weight.placements[0], weight.device_mesh
     index = x.full_tensor() if isinstance(x, DTensor) else x
@@ -192,7 +293,9 @@ def _embedding(func: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
             begin, end = part_of(weight.shape[0], mesh.size(0), mesh.get_local_rank(0))
             here = (index >= begin) & (index < end)
             found = func((index - begin).clamp(0, max(end - begin - 1, 0)), table)
-            return DTensor._made(found * here.unsqueeze(-1).to(found.dtype), mesh, [Partial()], shape)
+            return DTensor._made(
+                found * here.unsqueeze(-1).to(found.dtype), mesh, [Partial()], shape
+            )
     return NotImplemented
 
 
@@ -217,10 +320,34 @@ def _normed(func: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
         return _again(func(*mapped(args, change), **mapped(kwargs, change)), x)
 
 
+def _norm(func: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
+    """The norm of all elements, from the norms of the parts."""
+    given = dict(zip(("x", "ord", "dim", "keepdim"), args)) | kwargs
+    x, order = given["x"], float(given.get("ord", 2) or 0)
+    if any(given.get(k) for k in ("dim", "keepdim", "dtype", "out")) or order <= 0:
+        return NotImplemented
+    cut = [d for d, p in enumerate(x.placements) if isinstance(p, Shard)]
+    if any(p.is_partial() for p in x.placements) or not cut:
+        return NotImplemented
+    with DisableTorchFunctionSubclass():
+        part = func(_local(x), order)
+        for d in cut:
+            group = x.device_mesh.get_group(d)
+            if order == float("inf"):
+                part = SumOfAll.apply(part, group, ReduceOp.MAX)
+            else:
+                part = SumOfAll.apply(part**order, group) ** (1 / order)
+    return part
+
+
 RULES: dict[str, Callable[[Callable, tuple, dict[str, Any]], Any]] = {
     "linear": _linear,
     "embedding": _embedding,
     "layer_norm": _normed,
     "rms_norm": _normed,
+    "vector_norm": _norm,
 }
 """What knows how its operands may lie."""
+
+
+DTensor._run = staticmethod(run)  # type: ignore[assignment]

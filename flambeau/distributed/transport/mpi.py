@@ -136,16 +136,28 @@ class Mpi:
         self._do(self.communicator.Allgather, as_bytes(array), as_bytes(parts))
 
     def gather(self, parts: np.ndarray | None, array: np.ndarray, root: int) -> None:
-        self._do(self.communicator.Gather, as_bytes(array), None if parts is None else as_bytes(parts), root)
+        self._do(
+            self.communicator.Gather,
+            as_bytes(array),
+            None if parts is None else as_bytes(parts),
+            root,
+        )
 
     def scatter(self, array: np.ndarray, parts: np.ndarray | None, root: int) -> None:
-        self._do(self.communicator.Scatter, None if parts is None else as_bytes(parts), as_bytes(array), root)
+        self._do(
+            self.communicator.Scatter,
+            None if parts is None else as_bytes(parts),
+            as_bytes(array),
+            root,
+        )
 
     def reduce_scatter(self, array: np.ndarray, parts: np.ndarray, op: ReduceOp) -> None:
         operation, (work, _) = self.operation(parts, op), plan(parts, op, self.size)
         target = np.empty(array.shape, work.dtype) if work is not parts else array
         self._do(self.communicator.Reduce_scatter_block, work, target, operation)
-        _, finish = plan(target, ReduceOp(RedOpType.AVG) if op.op is RedOpType.AVG else ReduceOp(), self.size)
+        _, finish = plan(
+            target, ReduceOp(RedOpType.AVG) if op.op is RedOpType.AVG else ReduceOp(), self.size
+        )
         finish()
         if target is not array:
             np.copyto(array, target, casting="unsafe")

@@ -39,18 +39,31 @@ class PowerSGDState:
     """
 
     def __init__(
-        self, process_group: Any = None, matrix_approximation_rank: int = 1, start_powerSGD_iter: int = 1000,
-        min_compression_rate: float = 2, use_error_feedback: bool = True, warm_start: bool = True,
-        orthogonalization_epsilon: float = 0, random_seed: int = 0,
-        compression_stats_logging_frequency: int = 10_000, batch_tensors_with_same_shape: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        process_group: Any = None,
+        matrix_approximation_rank: int = 1,
+        start_powerSGD_iter: int = 1000,
+        min_compression_rate: float = 2,
+        use_error_feedback: bool = True,
+        warm_start: bool = True,
+        orthogonalization_epsilon: float = 0,
+        random_seed: int = 0,
+        compression_stats_logging_frequency: int = 10_000,
+        batch_tensors_with_same_shape: bool = False,
+    ) -> None:
         if (use_error_feedback or warm_start) and start_powerSGD_iter <= 1:
             raise ValueError(
                 "Expect `start_powerSGD_iter` > 1 if `use_error_feedback` or `warm_start` is enabled, because PowerSGD can "
                 "only be applied after the first two iterations in DDP."
             )
-        self.process_group, self.matrix_approximation_rank = process_group, matrix_approximation_rank
-        self.start_powerSGD_iter, self.min_compression_rate = start_powerSGD_iter, min_compression_rate
+        self.process_group, self.matrix_approximation_rank = (
+            process_group,
+            matrix_approximation_rank,
+        )
+        self.start_powerSGD_iter, self.min_compression_rate = (
+            start_powerSGD_iter,
+            min_compression_rate,
+        )
         self.use_error_feedback, self.warm_start = use_error_feedback, warm_start
         self.orthogonalization_epsilon, self.random_seed = orthogonalization_epsilon, random_seed
         self.compression_stats_logging_frequency = compression_stats_logging_frequency
@@ -106,7 +119,12 @@ def powerSGD_hook(state: PowerSGDState, bucket: GradBucket) -> Future[Tensor]:
     if state.iter < state.start_powerSGD_iter:
         state.maybe_increase_iter(bucket)
         return allreduce_hook(group, bucket)
-    return _compressed(state, bucket, group, [g if g.ndim < 2 else g.view(g.shape[0], -1) for g in bucket.gradients()])
+    return _compressed(
+        state,
+        bucket,
+        group,
+        [g if g.ndim < 2 else g.view(g.shape[0], -1) for g in bucket.gradients()],
+    )
 
 
 def batched_powerSGD_hook(state: PowerSGDState, bucket: GradBucket) -> Future[Tensor]:
@@ -131,7 +149,9 @@ def batched_powerSGD_hook(state: PowerSGDState, bucket: GradBucket) -> Future[Te
     return done
 
 
-def _compressed(state: PowerSGDState, bucket: GradBucket, group: Any, grads: list[Any], whole: bool = True) -> Future[Tensor]:
+def _compressed(
+    state: PowerSGDState, bucket: GradBucket, group: Any, grads: list[Any], whole: bool = True
+) -> Future[Tensor]:
     from ....functional import cat  # type: ignore[attr-defined]
 
     index, size = bucket.index(), group.size()

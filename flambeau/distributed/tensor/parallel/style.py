@@ -77,7 +77,9 @@ class _Layer(ParallelStyle):
         def partition(name: str, layer: Any, mesh: DeviceMesh) -> None:
             for key, p in list(layer._parameters.items()):
                 if p is not None:
-                    made = distribute_tensor(p, mesh, [cuts.get(key, Replicate())], src_data_rank=self.src_data_rank)
+                    made = distribute_tensor(
+                        p, mesh, [cuts.get(key, Replicate())], src_data_rank=self.src_data_rank
+                    )
                     layer.register_parameter(key, Parameter(made, p.requires_grad))
 
         return distribute_module(
@@ -99,8 +101,12 @@ class ColwiseParallel(_Layer):
     """
 
     def __init__(
-        self, *, input_layouts: Placement | None = None, output_layouts: Placement | None = None, use_local_output: bool = True
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        input_layouts: Placement | None = None,
+        output_layouts: Placement | None = None,
+        use_local_output: bool = True,
+    ) -> None:
         self.input, self.desired = input_layouts or Replicate(), Replicate()
         self.output, self.use_local_output = output_layouts or Shard(-1), use_local_output
 
@@ -109,7 +115,9 @@ class ColwiseParallel(_Layer):
             return {"weight": Shard(0), "bias": Shard(0)}
         if isinstance(module, Embedding):
             return {"weight": Shard(1)}
-        raise NotImplementedError("ColwiseParallel currently only support nn.Linear and nn.Embedding!")
+        raise NotImplementedError(
+            "ColwiseParallel currently only support nn.Linear and nn.Embedding!"
+        )
 
 
 class RowwiseParallel(_Layer):
@@ -124,8 +132,12 @@ class RowwiseParallel(_Layer):
     """
 
     def __init__(
-        self, *, input_layouts: Placement | None = None, output_layouts: Placement | None = None, use_local_output: bool = True
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        input_layouts: Placement | None = None,
+        output_layouts: Placement | None = None,
+        use_local_output: bool = True,
+    ) -> None:
         self.given = input_layouts
         self.output, self.use_local_output = output_layouts or Replicate(), use_local_output
 
@@ -136,7 +148,9 @@ class RowwiseParallel(_Layer):
         if isinstance(module, Embedding):
             self.input, self.desired = self.given or Replicate(), Replicate()
             return {"weight": Shard(0)}
-        raise NotImplementedError("RowwiseParallel currently only support nn.Linear and nn.Embedding!")
+        raise NotImplementedError(
+            "RowwiseParallel currently only support nn.Linear and nn.Embedding!"
+        )
 
 
 class SequenceParallel(ParallelStyle):
@@ -177,15 +191,22 @@ class PrepareModuleInput(ParallelStyle):
     """
 
     def __init__(
-        self, *, input_layouts: Any = None, desired_input_layouts: Any = None,
+        self,
+        *,
+        input_layouts: Any = None,
+        desired_input_layouts: Any = None,
         input_kwarg_layouts: Mapping[str, Placement] | None = None,
-        desired_input_kwarg_layouts: Mapping[str, Placement] | None = None, use_local_output: bool = False,
-    ) -> None:  # fmt: skip
+        desired_input_kwarg_layouts: Mapping[str, Placement] | None = None,
+        use_local_output: bool = False,
+    ) -> None:
         self.given = () if input_layouts is None else _as_tuple(input_layouts)
         self.wanted = () if desired_input_layouts is None else _as_tuple(desired_input_layouts)
         if len(self.given) != len(self.wanted):
             raise AssertionError("input_layouts and desired_input_layouts should have same length!")
-        self.named, self.named_wanted = dict(input_kwarg_layouts or {}), dict(desired_input_kwarg_layouts or {})
+        self.named, self.named_wanted = (
+            dict(input_kwarg_layouts or {}),
+            dict(desired_input_kwarg_layouts or {}),
+        )
         self.use_local_output = use_local_output
 
     def _apply(self, module: Any, device_mesh: DeviceMesh) -> Any:
@@ -194,13 +215,18 @@ class PrepareModuleInput(ParallelStyle):
                 raise ValueError("module inputs and input_layouts should have same length!")
             lays = [*zip(self.given, self.wanted), *[(None, None)] * (len(args) - len(self.given))]
             made = [self._made(x, device_mesh, g, w) for x, (g, w) in zip(args, lays)]
-            named = {k: self._made(v, device_mesh, self.named.get(k), self.named_wanted.get(k)) for k, v in kwargs.items()}
+            named = {
+                k: self._made(v, device_mesh, self.named.get(k), self.named_wanted.get(k))
+                for k, v in kwargs.items()
+            }
             return tuple(made), named
 
         module.register_forward_pre_hook(change, with_kwargs=True)
         return module
 
-    def _made(self, x: Any, mesh: DeviceMesh, given: Placement | None, wanted: Placement | None) -> Any:
+    def _made(
+        self, x: Any, mesh: DeviceMesh, given: Placement | None, wanted: Placement | None
+    ) -> Any:
         made = _laid(x, mesh, given, wanted)
         return made.to_local() if self.use_local_output and isinstance(made, DTensor) else made
 
@@ -216,10 +242,14 @@ class PrepareModuleOutput(ParallelStyle):
     Source: torch.distributed.tensor.parallel.PrepareModuleOutput
     """
 
-    def __init__(self, *, output_layouts: Any, desired_output_layouts: Any, use_local_output: bool = True) -> None:
+    def __init__(
+        self, *, output_layouts: Any, desired_output_layouts: Any, use_local_output: bool = True
+    ) -> None:
         self.given, self.wanted = _as_tuple(output_layouts), _as_tuple(desired_output_layouts)
         if len(self.given) != len(self.wanted):
-            raise AssertionError("output_layouts and desired_output_layouts should have same length!")
+            raise AssertionError(
+                "output_layouts and desired_output_layouts should have same length!"
+            )
         self.use_local_output = use_local_output
 
     def _apply(self, module: Any, device_mesh: DeviceMesh) -> Any:
@@ -242,17 +272,26 @@ class PrepareModuleInputOutput(ParallelStyle):
     """
 
     def __init__(
-        self, *, input_layouts: Any = None, desired_input_layouts: Any = None, input_kwarg_layouts: Any = None,
-        desired_input_kwarg_layouts: Any = None, use_local_input: bool = False, output_layouts: Any,
-        desired_output_layouts: Any, use_local_output: bool = True,
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        input_layouts: Any = None,
+        desired_input_layouts: Any = None,
+        input_kwarg_layouts: Any = None,
+        desired_input_kwarg_layouts: Any = None,
+        use_local_input: bool = False,
+        output_layouts: Any,
+        desired_output_layouts: Any,
+        use_local_output: bool = True,
+    ) -> None:
         self.before = PrepareModuleInput(
             input_layouts=input_layouts, desired_input_layouts=desired_input_layouts,
             input_kwarg_layouts=input_kwarg_layouts, desired_input_kwarg_layouts=desired_input_kwarg_layouts,
             use_local_output=use_local_input,
         )  # fmt: skip
         self.after = PrepareModuleOutput(
-            output_layouts=output_layouts, desired_output_layouts=desired_output_layouts, use_local_output=use_local_output
+            output_layouts=output_layouts,
+            desired_output_layouts=desired_output_layouts,
+            use_local_output=use_local_output,
         )
 
     def _apply(self, module: Any, device_mesh: DeviceMesh) -> Any:
@@ -260,9 +299,12 @@ class PrepareModuleInputOutput(ParallelStyle):
 
 
 def parallelize_module(
-    module: Any, device_mesh: DeviceMesh | None = None,
-    parallelize_plan: ParallelStyle | Mapping[str, ParallelStyle] | None = None, *, src_data_rank: int | None = 0,
-) -> Any:  # fmt: skip
+    module: Any,
+    device_mesh: DeviceMesh | None = None,
+    parallelize_plan: ParallelStyle | Mapping[str, ParallelStyle] | None = None,
+    *,
+    src_data_rank: int | None = 0,
+) -> Any:
     """Share out a module by a plan: a style, or styles by the names of its parts ("layers.*.attention.q").
 
     Raises:
@@ -274,9 +316,14 @@ def parallelize_module(
 
     mesh = _mesh(device_mesh)
     if mesh.ndim > 1:
-        raise ValueError(f"parallelize_module takes a mesh of one dimension, got {mesh}: mesh['name'] is a part of it")
+        raise ValueError(
+            f"parallelize_module takes a mesh of one dimension, got {mesh}: mesh['name'] is a part of it"
+        )
     if parallelize_plan is None:
-        warn("No parallelize_plan is provided and auto-parallel is not supported at the moment, so this parallelize_module call will do nothing.")
+        warn(
+            "No parallelize_plan is provided and auto-parallel is not supported at the moment, so this "
+            "parallelize_module call will do nothing."
+        )
         return module
     if isinstance(parallelize_plan, ParallelStyle):
         parallelize_plan.src_data_rank = src_data_rank
@@ -284,7 +331,9 @@ def parallelize_module(
     for path, style in parallelize_plan.items():
         found = _matching(module, path.split(".") if path else [])
         if not found:
-            warn(f"Parallelize plan key '{path}' could not be resolved: the module has no such part")
+            warn(
+                f"Parallelize plan key '{path}' could not be resolved: the module has no such part"
+            )
         for part in found:
             parallelize_module(part, mesh, style, src_data_rank=src_data_rank)
     return module
@@ -293,4 +342,9 @@ def parallelize_module(
 def _matching(module: Any, path: Sequence[str]) -> list[Any]:
     if not path:
         return [module]
-    return [m for name, child in module.named_children() if fnmatch(name, path[0]) for m in _matching(child, path[1:])]
+    return [
+        m
+        for name, child in module.named_children()
+        if fnmatch(name, path[0])
+        for m in _matching(child, path[1:])
+    ]
