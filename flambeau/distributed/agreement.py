@@ -13,9 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from .kinds import DebugLevel, get_debug_level
+from .kinds import DebugLevel, DistBackendError, get_debug_level
 from .process_group import ProcessGroup
 
+LEAVING = "destroy_process_group"
+"""What a member does that leaves, also at the end of its program: others miss it, and it is not their fault."""
 _LONGEST = 512
 """Bytes of a description that members show each other."""
 
@@ -55,7 +57,8 @@ def agree(group: ProcessGroup, what: str, told: Any, seconds: float | None = Non
         if get_debug_level() is DebugLevel.DETAIL:
             _tell(group, described(what, told))
         return
-    raise RuntimeError(_differences(group, described(what, told), limit))
+    text = _differences(group, described(what, told), limit)
+    raise (DistBackendError if LEAVING in text else RuntimeError)(text)
 
 
 def _differences(group: ProcessGroup, mine: str, limit: float) -> str:

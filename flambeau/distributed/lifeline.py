@@ -98,8 +98,7 @@ def told(kind: type[BaseException], error: BaseException, trace: TracebackType |
     has_failed = True
     if current is not None and not isinstance(error, SystemExit):
         lines = "".join(traceback.format_exception(kind, error, trace))
-        if not isinstance(error, DistBackendError):
-            _write_down(error, lines)
+        _write_down(error, lines)
         current.fail(f"rank {current.rank} has failed:\n{lines}")
     _before(kind, error, trace)
 
@@ -110,6 +109,7 @@ def _write_down(error: BaseException, lines: str) -> None:
     if not path:
         return
     info = {"py_callstack": lines[-_LONGEST:], "timestamp": str(time.time())}
+    info["misses_another"] = str(isinstance(error, DistBackendError))
     with contextlib.suppress(OSError), open(path, "w", encoding="utf-8") as file:
         json.dump(
             {"message": {"message": f"{type(error).__name__}: {error}", "extraInfo": info}}, file

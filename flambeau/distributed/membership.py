@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from . import lifeline
-from .agreement import agree
+from .agreement import LEAVING, agree
 from .bootstrap import world as mpi_world
 from .kinds import Backend, default_pg_timeout
 from .process_group import GroupMember, ProcessGroup, chosen, groups, world
@@ -339,7 +339,7 @@ def _part(group: ProcessGroup) -> None:
     line = lifeline.current
     try:
         if line is not None and not line.failure:
-            agree(group, "destroy_process_group", ())
+            agree(group, LEAVING, ())
     finally:
         lifeline.end()
 

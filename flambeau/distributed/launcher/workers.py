@@ -30,6 +30,7 @@ class Failure:
         code: Its exit code; of a signal, the number below zero.
         trace: Its traceback, if it has left one.
         time: When, by the clock of its machine.
+        follows: Did it fail because another had?
     """
 
     rank: int
@@ -38,6 +39,7 @@ class Failure:
     code: int
     trace: str
     time: float
+    follows: bool = False
 
     def __str__(self) -> str:
         how = f"exit code {self.code}"
@@ -51,7 +53,8 @@ class Failure:
 
 def _order(failure: Failure) -> tuple[int, float]:
     """Causes before what follows from them: who raised by itself, who was killed, then who missed another."""
-    return 0 if failure.trace else 1 if failure.code < 0 else 2, failure.time
+    kind = 3 if failure.follows else 0 if failure.trace else 1 if failure.code < 0 else 2
+    return kind, failure.time
 
 
 def _die_with_parent() -> None:
@@ -99,7 +102,9 @@ class Workers:
         self._kept = log_dir is not None
         self.processes: list[subprocess.Popen] = []
         self.ranks = [int(e["RANK"]) for e in environments]
-        self._errors, self._pumps, self._files = [], [], []  # type: list[Path], list[threading.Thread], list[IO]
+        self._errors: list[Path] = []
+        self._pumps: list[threading.Thread] = []
+        self._files: list[Any] = []
         for i, environment in enumerate(environments):
             folder = self._folder / str(i)
             folder.mkdir(parents=True, exist_ok=True)
@@ -165,14 +170,13 @@ class Workers:
         return min(self._failed.values(), key=_order, default=None)
 
     def _described(self, i: int, code: int) -> Failure:
-        trace, when = "", time.time()
+        trace, when, follows = "", time.time(), False
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             said = json.loads(self._errors[i].read_text(encoding="utf-8"))
-            trace, when = (
-                said["message"]["extraInfo"]["py_callstack"],
-                float(said["message"]["extraInfo"]["timestamp"]),
-            )
-        return Failure(self.ranks[i], i, self.processes[i].pid, code, trace, when)
+            info = said["message"]["extraInfo"]
+            trace, when = info["py_callstack"], float(info["timestamp"])
+            follows = info.get("misses_another") == "True"
+        return Failure(self.ranks[i], i, self.processes[i].pid, code, trace, when, follows)
 
     def done(self) -> bool:
         """Have all ended well?"""

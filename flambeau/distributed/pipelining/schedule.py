@@ -142,10 +142,10 @@ def _cut(x: Any, count: int) -> list[Any]:
 
 
 def _joined(outputs: list[Any]) -> Any:
-    from ... import functional
+    from ... import cat  # type: ignore[attr-defined]
 
     if isinstance(outputs[0], Tensor):
-        return functional.cat(outputs)  # type: ignore[attr-defined]
+        return cat(outputs)
     if isinstance(outputs[0], (list, tuple)):
         return type(outputs[0])(_joined(list(part)) for part in zip(*outputs))
     return outputs

@@ -94,11 +94,9 @@ class PipelineStage:
             box: list[Any] = [None]
             recv_object_list(box, group=self.group, group_src=source)
             self._meta[key] = box[0]
-        from ... import functional
-
         made = []
         for shape, dtype, _ in self._meta[key]:
-            x = empty(shape, dtype=getattr(functional, dtype, None) or _dtype(dtype))
+            x = empty(shape, dtype=_dtype(dtype))
             work = irecv(x, group=self.group, group_src=source)
             assert work is not None
             work.wait()

@@ -27,8 +27,8 @@ def _secret() -> bytes:
     return os.environ.get(SECRET, "").encode()
 
 
-def _proof(challenge: bytes) -> bytes:
-    return hmac.digest(_secret(), b"flambeau store" + challenge, "sha256")
+def _proof(challenge: bytes, secret: bytes) -> bytes:
+    return hmac.digest(secret, b"flambeau store" + challenge, "sha256")
 
 
 class Server:
@@ -43,7 +43,7 @@ class Server:
     """
 
     def __init__(self, host: str, port: int) -> None:
-        self.entries = Entries()
+        self.entries, secret = Entries(), _secret()
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -57,20 +57,20 @@ class Server:
             ) from None
         self.socket.listen(1024)
         self.port: int = self.socket.getsockname()[1]
-        Thread(target=_accept, args=(self.socket, self.entries), daemon=True).start()
+        Thread(target=_accept, args=(self.socket, self.entries, secret), daemon=True).start()
         weakref.finalize(self, self.socket.close)
 
 
-def _accept(listening: socket.socket, entries: Entries) -> None:
+def _accept(listening: socket.socket, entries: Entries, secret: bytes) -> None:
     while True:
         try:
             connection, _ = listening.accept()
         except OSError:
             return  # closed
-        Thread(target=_serve, args=(connection, entries), daemon=True).start()
+        Thread(target=_serve, args=(connection, entries, secret), daemon=True).start()
 
 
-def _serve(connection: socket.socket, entries: Entries) -> None:
+def _serve(connection: socket.socket, entries: Entries, secret: bytes) -> None:
     """Answer one connection until it ends; who cannot prove that they know the secret hears nothing."""
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     challenge = secrets.token_bytes(_CHALLENGE)
@@ -79,7 +79,7 @@ def _serve(connection: socket.socket, entries: Entries) -> None:
         try:
             wire.send(connection, ["flambeau store", 1], [challenge])
             _, values = wire.receive(connection)
-            if len(values) != 1 or not hmac.compare_digest(values[0], _proof(challenge)):
+            if len(values) != 1 or not hmac.compare_digest(values[0], _proof(challenge, secret)):
                 wire.send(connection, ["refused"], [])
                 return
             wire.send(connection, ["welcome"], [])
@@ -189,10 +189,20 @@ class TCPStore(Store):
         connection.settimeout(None)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
+            self._greet(connection)
+        except BaseException:
+            connection.close()
+            raise
+        weakref.finalize(self, connection.close)
+        return connection
+
+    def _greet(self, connection: socket.socket) -> None:
+        """Show the store that this process knows the secret."""
+        try:
             words, values = wire.receive(connection)
             if words[:1] != ["flambeau store"]:
                 raise DistNetworkError(f"what listens at {self.host}:{self.port} is no store")
-            wire.send(connection, ["proof"], [_proof(values[0])])
+            wire.send(connection, ["proof"], [_proof(values[0], _secret())])
             words, _ = wire.receive(connection)
         except (EOFError, OSError) as error:
             raise DistNetworkError(f"{self.host}:{self.port} has hung up: {error}") from None
@@ -200,8 +210,6 @@ class TCPStore(Store):
             raise DistNetworkError(
                 f"the store at {self.host}:{self.port} refuses this process: {SECRET} must be the same for all"
             )
-        weakref.finalize(self, connection.close)
-        return connection
 
     def _ask(self, what: str, key: str, *given: Any) -> Any:
         values = [x for x in given if isinstance(x, bytes)]

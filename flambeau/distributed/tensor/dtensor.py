@@ -1,8 +1,8 @@
 """DTensor: a tensor that lies in several processes, of which this one has its part.
 
 It is a tensor whose memory is the local part and whose shape is that of the whole. Operations element by element, of
-operands that lie alike, run on the parts; `linear` and `embedding` know how their operands may lie; anything else runs on whole
-tensors, which are gathered for it.
+operands that lie alike, run on the parts; `linear`, `embedding`, norms know how their operands may lie; anything else
+runs on whole tensors, which are gathered for it.
 
 Source: torch.distributed.tensor
 """
@@ -20,6 +20,7 @@ from ..kinds import ReduceOp
 from .moves import CopyToAll, Gather, SumOfAll, TakePart
 from .placement import Partial, Placement, Replicate, Shard, part_of
 
+_GRAD: Any = Tensor.grad
 _JOINS = {
     "sum": ReduceOp.SUM,
     "avg": ReduceOp.AVG,
@@ -128,6 +129,25 @@ class DTensor(Tensor):
     def numel(self) -> int:
         """Of the whole."""
         return self._whole.numel()
+
+    @property
+    def grad(self) -> Any:  # type: ignore[override]
+        """The gradient, which lies as the tensor does."""
+        with DisableTorchFunctionSubclass():
+            found = _GRAD.__get__(self)
+            if found is not None and not isinstance(found, DTensor) and not found.is_sparse:
+                found = _again(found, self)
+                _GRAD.__set__(self, found)
+        return found
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        with DisableTorchFunctionSubclass():
+            _GRAD.__set__(self, value)
+
+    @grad.deleter
+    def grad(self) -> None:
+        self.grad = None
 
     def to_local(self, *, grad_placements: Sequence[Placement] | None = None) -> Tensor:
         """This process' part.

@@ -21,7 +21,9 @@ def _made(
     placements: Any,
     options: dict[str, Any],
 ) -> DTensor:
-    from ... import functional
+    from ... import empty, full, ones, zeros  # type: ignore[attr-defined]
+
+    makers = {"empty": empty, "full": full, "ones": ones, "zeros": zeros}
 
     shape = list(size[0]) if len(size) == 1 and isinstance(size[0], (list, tuple)) else list(size)
     whole, mesh = list(shape), _mesh(mesh)
@@ -32,7 +34,7 @@ def _made(
             shape[p.dim] = end - begin
     options.pop("layout", None)
     requires = options.pop("requires_grad", False)
-    local = getattr(functional, name)(shape, *fill, **options)
+    local = makers[name](shape, *fill, **options)
     return DTensor._made(local, mesh, lay, whole).requires_grad_(requires)
 
 
@@ -94,11 +96,13 @@ def _drawn(
     name: str, size: tuple[Any, ...], mesh: Any, placements: Any, options: dict[str, Any]
 ) -> DTensor:
     """The draws of one process, laid out: the same numbers whatever the number of processes."""
-    from ... import functional
+    from ... import rand, randn  # type: ignore[attr-defined]
 
     requires = options.pop("requires_grad", False)
     options.pop("layout", None)
-    made = distribute_tensor(getattr(functional, name)(*size, **options), _mesh(mesh), placements)
+    made = distribute_tensor(
+        (rand if name == "rand" else randn)(*size, **options), _mesh(mesh), placements
+    )
     return made.requires_grad_(requires)
 
 

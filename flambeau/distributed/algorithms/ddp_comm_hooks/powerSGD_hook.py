@@ -105,7 +105,7 @@ def _orthogonal(matrix: Any, epsilon: float) -> Any:
         for other in columns:
             column = column - (other * column).sum() * other
         columns.append(column / (column.norm() + epsilon))
-    from ....functional import stack  # type: ignore[attr-defined]
+    from .... import stack  # type: ignore[attr-defined]
 
     return stack(columns, 1)
 
@@ -152,7 +152,7 @@ def batched_powerSGD_hook(state: PowerSGDState, bucket: GradBucket) -> Future[Te
 def _compressed(
     state: PowerSGDState, bucket: GradBucket, group: Any, grads: list[Any], whole: bool = True
 ) -> Future[Tensor]:
-    from ....functional import cat  # type: ignore[attr-defined]
+    from .... import cat  # type: ignore[attr-defined]
 
     index, size = bucket.index(), group.size()
     rank = state.matrix_approximation_rank
