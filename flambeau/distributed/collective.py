@@ -16,6 +16,8 @@ import numpy as np
 
 from ..autograd.location import count_writes
 from ..core.tensor import Tensor
+from ..profiler.naming import ANNOTATION
+from ..profiler.recorder import active as profilers
 from .agreement import agree
 from .kinds import ReduceOp
 from .process_group import ProcessGroup, chosen, place, world
@@ -93,7 +95,17 @@ def start(
         agree(group, what, told)
         call(group._transport)
 
-    work = group._order.run(run, async_op, tensors)
+    def seen() -> (
+        None
+    ):  # by a profiler, which does not see what threads call that were there before it
+        recorder = profilers[-1]
+        record = recorder.open(f"distributed::{what}", ANNOTATION, None)
+        try:
+            run()
+        finally:
+            recorder.close(record, None)
+
+    work = group._order.run(seen if profilers else run, async_op, tensors)
     if work is None and async_op:
         work = Work(tensors)
         work._finish()

@@ -62,7 +62,7 @@ def loaded() -> Any:
                 False  # see `finish`: an MPI that waits for the dead would never end
             )
         from mpi4py import MPI
-    except ImportError as error:
+    except (ImportError, RuntimeError) as error:  # mpi4py, or the library of an MPI
         raise RuntimeError(f"{MISSING} ({error})") from None
     return MPI
 
