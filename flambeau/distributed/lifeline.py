@@ -51,7 +51,16 @@ class Lifeline:
             self.line = TCPStore(host, int(store.get(name)), None, False, limit, False)
         self.line.hold(f"rank {rank} has ended without a word (killed, or out of memory?)")
         self._heard = self.line.clone()
+        self._wait_for_all()
         Thread(target=self._listen, name="lifeline", daemon=True).start()
+
+    def _wait_for_all(self) -> None:
+        """Rank 0 goes on when nobody needs its store before MPI is there: nothing runs beside the start of MPI."""
+        if self.rank:
+            self.line.come("come")
+            return
+        while self.line.add("come", 0) < self.size - 1:
+            time.sleep(1e-3)
 
     def _listen(self) -> None:
         try:

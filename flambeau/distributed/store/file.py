@@ -31,6 +31,12 @@ class FileStore(Store):
         self._path, self._count = os.fspath(file_name), world_size
         self._entries, self._read = Entries(), 0
 
+    def __del__(self) -> None:
+        if self._count > 0:
+            with contextlib.suppress(Exception):  # at the end of the process, the file may be gone
+                if self.add("flambeau/gone", 1) == self._count:
+                    os.unlink(self._path)
+
     @property
     def path(self) -> str:
         """The file."""

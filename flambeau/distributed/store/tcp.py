@@ -88,10 +88,12 @@ def _serve(connection: socket.socket, entries: Entries, secret: bytes) -> None:
                 if not isinstance(key, str):
                     return
                 answer: Any = None
-                if (
-                    what == "release"
-                ):  # not answered: the process that keeps the store may be ending too
+                # Not answered: the process that keeps the store may be ending, or in a call that nothing runs beside.
+                if what == "release":
                     will = ""
+                    continue
+                if what == "come":
+                    entries.do("add", key, 1)
                     continue
                 if what == "hold":
                     will = key
@@ -230,8 +232,15 @@ class TCPStore(Store):
 
     def release(self) -> None:
         """This process ends well, or holds on no longer. (Nobody is waited for.)"""
+        self._tell("release", "")
+
+    def come(self, key: str) -> None:
+        """Count a key up, without waiting for the store."""
+        self._tell("come", key)
+
+    def _tell(self, what: str, key: str) -> None:
         with self._lock, contextlib.suppress(OSError):
-            wire.send(self._connection, ["release", ""], [])
+            wire.send(self._connection, [what, key], [])
 
     def fail(self, text: str) -> None:
         """Tell whoever asks that this process has failed."""
