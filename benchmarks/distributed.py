@@ -5,8 +5,8 @@
     python benchmarks/distributed.py [--ranks N ...] [--rounds N] [--into FILE] [--trace FILE]
 
 Each library runs in processes of its own, in turns, round by round; the fastest of a round counts, and the slowest
-process of a run. A ratio below 1 means that flambeau is faster. --trace writes a Chrome trace of one step, in which sums run while
-backward still does, and says for how long.
+process of a run. A ratio below 1 means that flambeau is faster. --trace writes a Chrome trace of one step, in which sums
+run while backward still does, and says for how long.
 """
 
 from __future__ import annotations
@@ -103,25 +103,44 @@ def work(library: str) -> None:
 
 def run(library: str, ranks: int, trace: str) -> dict[str, float]:
     """One round of one library."""
+    port = _free()
+    return _ended([_started(library, rank, ranks, port, trace) for rank in range(ranks)])[0]
+
+
+def apart(count: int) -> list[dict[str, float]]:
+    """So many processes at once that know nothing of each other."""
+    return _ended([_started("flambeau", 0, 1, _free(), "") for _ in range(count)])
+
+
+def _free() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        return int(free.getsockname()[1])
+
+
+def _started(library: str, rank: int, ranks: int, port: int, trace: str) -> subprocess.Popen:
     environment = {
-        **os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(ranks), "OMP_NUM_THREADS": "1",
-        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]),
+        **os.environ,
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "RANK": str(rank),
+        "WORLD_SIZE": str(ranks),
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": os.pathsep.join(
+            [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+        ),
         "TRACE": trace if library == "flambeau" else "",
-    }  # fmt: skip
+    }
     command = [sys.executable, __file__, "--worker", library]
-    processes = [
-        subprocess.Popen(
-            command, env={**environment, "RANK": str(rank)}, stdout=subprocess.PIPE, text=True
-        )
-        for rank in range(ranks)
-    ]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+
+
+def _ended(processes: list[subprocess.Popen]) -> list[dict[str, float]]:
+    """What the processes have printed that print."""
     printed = [p.communicate(timeout=300)[0] for p in processes]
     if any(p.returncode for p in processes):
-        sys.exit(f"{library} has failed")
-    return json.loads(printed[0].splitlines()[-1])
+        sys.exit("a process has failed")
+    return [json.loads(text.splitlines()[-1]) for text in printed if text.strip()]
 
 
 def rows(ranks: int, rounds: int, trace: str) -> dict[str, tuple[float, float]]:
