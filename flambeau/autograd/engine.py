@@ -74,8 +74,13 @@ def run(
     finally:
         restore(token)
         mode.recording, mode.task = before, outer
+        endings = None
+        if outer is None:
+            endings, mode.endings = mode.endings, None
         if session is not None:
             session.finish()
+    for ending in endings or ():
+        ending()
     found: list[Any] = []
     if wanted is None or catch is None:
         return found
@@ -206,6 +211,21 @@ def _take(found: dict[int, Any], node: Node, g: Any, flow: Bare) -> None:
 def current_task() -> int:
     """The number of the backward that runs in this thread; -1 where none does."""
     return -1 if mode.task is None else mode.task[0]
+
+
+def queue_callback(callback: Callable[[], None]) -> None:
+    """Call something when the backward that runs, the outermost if one runs in another, has ended well.
+
+    Raises:
+        RuntimeError: No backward runs in this thread.
+
+    Source: torch.autograd.Variable._execution_engine.queue_callback
+    """
+    if mode.task is None:
+        raise RuntimeError("Final callbacks can only be installed during backward pass.")
+    if mode.endings is None:
+        mode.endings = []
+    mode.endings.append(callback)
 
 
 def will_execute(node: Node) -> bool:

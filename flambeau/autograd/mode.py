@@ -31,6 +31,7 @@ class Mode(local):
             (saved-tensor hooks, anomaly detection); usually empty.
         anomaly: What `detect_anomaly` set up in this thread; None where it is off.
         task: The backward that runs: its number, its roots, and the nodes it may visit (None: all).
+        endings: What is called when the outermost backward has ended (`queue_callback`); None where nothing is.
         packers: The saved-tensor hooks in force, as pairs of pack and unpack, innermost last.
         unpackable: Why saved-tensor hooks are not allowed here; None where they are.
     """
@@ -44,6 +45,7 @@ class Mode(local):
     watchers: tuple[Callable[[Any, Any], None], ...] = ()
     anomaly: Any = None
     task: tuple[int, Any, Any] | None = None
+    endings: list[Callable[[], None]] | None = None
     packers: tuple[tuple[Callable, Callable], ...] = ()
     unpackable: str | None = None
 

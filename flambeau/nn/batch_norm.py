@@ -196,13 +196,12 @@ class SyncBatchNorm(_BatchNorm):
         momentum: What share a batch has of the running statistics; None: all batches have the same.
         affine, bias: Have a weight, and a bias, a channel?
         track_running_stats: Keep running statistics, and use them in evaluation mode?
-        process_group: Only None: there are no groups of processes yet.
+        process_group: Whose processes; None for all.
 
     Shape: (N, C) or (N, C, ...).
 
     Raises:
-        ValueError: The input has fewer than two dimensions.
-        RuntimeError: A group is given.
+        ValueError: The input has fewer than two dimensions, or all processes together have one value a channel.
 
     Source: torch.nn.SyncBatchNorm
 
@@ -228,14 +227,22 @@ class SyncBatchNorm(_BatchNorm):
         *,
         bias: bool = True,
     ) -> None:
-        if process_group is not None:
-            raise RuntimeError(
-                "SyncBatchNorm: there are no process groups: leave out process_group="
-            )
         super().__init__(
             num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias
         )
         self.process_group = process_group
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalised by the means and variances of all processes in training, where there are several."""
+        together = SyncBatchNorm._together
+        if together is None or not (self.training or self.running_mean is None):
+            return super().forward(input)
+        self._check_input_dim(input)
+        result: Tensor | None = together(self, input)
+        return super().forward(input) if result is None else result
+
+    _together: Any = None
+    """What normalises over several processes; `distributed` sets it when a process joins some."""
 
     def _check_input_dim(self, input: Tensor) -> None:
         if input.ndim < 2:

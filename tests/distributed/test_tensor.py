@@ -1,17 +1,26 @@
-"""Tensors of several processes: no tensor is one, and none can be made."""
+"""How tensors of several processes lie; what they do in several processes: programs/sharded.py."""
 
 import pytest
 
 import flambeau as torch
 from flambeau.distributed import tensor
+from flambeau.distributed.tensor.placement import part_of
 
 
-def test_no_tensor_is_of_several_processes():
+def test_a_plain_tensor_is_of_one_process():
     assert not isinstance(torch.nn.Parameter(torch.ones(2)), tensor.DTensor)
     assert issubclass(tensor.DTensor, torch.Tensor)
-    for make in (tensor.DTensor, tensor.DTensor.from_local, tensor.distribute_tensor, tensor.zeros):
-        with pytest.raises(RuntimeError, match="no groups of processes"):
-            make(torch.ones(2))
+    with pytest.raises(RuntimeError, match="from_local"):
+        tensor.DTensor(torch.ones(2))
+
+
+def test_parts_are_those_of_chunk():
+    for size in range(1, 9):
+        for count in range(1, 6):
+            found = [part_of(size, count, i) for i in range(count)]
+            chunks = [len(c) for c in torch.arange(size).chunk(count)]
+            chunks += [0] * (count - len(chunks))
+            assert [end - begin for begin, end in found] == chunks
 
 
 def test_placements():

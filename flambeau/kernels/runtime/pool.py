@@ -60,7 +60,10 @@ def is_possible() -> bool:
 
 
 def usable_processors() -> int:
-    """How many this process may run on."""
+    """How many this process may run on; no more than OMP_NUM_THREADS says, by which launchers share out a machine."""
+    told = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
+    if told.isdigit() and int(told) > 0:
+        return int(told)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

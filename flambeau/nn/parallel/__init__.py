@@ -6,8 +6,9 @@ copies among devices raises as in PyTorch without them.
 Source: torch.nn.parallel
 """
 
+from typing import Any
+
 from .data_parallel import DataParallel, data_parallel
-from .distributed import DistributedDataParallel
 from .parallel_apply import parallel_apply
 from .replicate import replicate
 from .scatter_gather import gather, scatter
@@ -21,3 +22,11 @@ __all__ = [
     "replicate",
     "scatter",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "DistributedDataParallel":
+        from . import distributed
+
+        return getattr(distributed, name)
+    raise AttributeError(f"module 'torch.nn.parallel' has no attribute {name!r}")

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from ... import distributed
 from ...core.device import CPU
 from .sampler import Sampler
 
@@ -15,14 +16,13 @@ class DistributedSampler(Sampler[int]):
 
     Args:
         dataset: What has a length.
-        num_replicas, rank: How many processes there are, and which this one is.
+        num_replicas, rank: How many processes there are, and which this one is; None asks the group of all.
         shuffle: A random order, another one each epoch (see `set_epoch`).
         seed: Of the order; the same in all processes.
         drop_last: Leave out what does not divide evenly, instead of taking some twice.
 
     Raises:
-        ValueError: The rank is not below num_replicas.
-        RuntimeError: They are not given; there are no process groups to ask.
+        ValueError: The rank is not below num_replicas; or they are not given, and there is no group to ask.
 
     Source: torch.utils.data.DistributedSampler
     """
@@ -36,10 +36,10 @@ class DistributedSampler(Sampler[int]):
         seed: int = 0,
         drop_last: bool = False,
     ) -> None:
-        if num_replicas is None or rank is None:
-            raise RuntimeError(
-                "Requires distributed package to be available: pass num_replicas= and rank="
-            )
+        if num_replicas is None:
+            num_replicas = distributed.get_world_size()
+        if rank is None:
+            rank = distributed.get_rank()
         if not 0 <= rank < num_replicas:
             raise ValueError(
                 f"Invalid rank {rank}, rank should be in the interval [0, {num_replicas - 1}]"

@@ -1,0 +1,74 @@
+"""What processes do together, in processes: each program asserts by itself and prints "done"."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from .ranks import has_mpi, passes, started
+
+pytestmark = has_mpi
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_collectives(ranks: int) -> None:
+    passes("collectives.py", ranks)
+
+
+def test_members_that_do_not_do_the_same() -> None:
+    passes("mistakes.py", 3)
+
+
+def test_data_parallel() -> None:
+    passes("data_parallel.py", 2)
+
+
+@pytest.mark.parametrize("ranks", [2, 4])
+def test_sharded(ranks: int) -> None:
+    passes("sharded.py", ranks)
+
+
+def test_pipeline() -> None:
+    passes("pipeline.py", 3)
+
+
+def test_checkpoints_are_read_by_another_number_of_processes(tmp_path: Path) -> None:
+    found = []
+    for what, ranks in (("write", 2), ("read", 3), ("read", 1)):
+        result = started("checkpointing.py", ranks, what, str(tmp_path))
+        assert result.returncode == 0, result.stdout + result.stderr
+        found += re.findall(r"result (\S+)", result.stdout)
+    assert len(found) == 3
+    # the same next step, whoever makes it
+    assert [round(float(x), 4) for x in found] == [round(float(found[0]), 4)] * 3
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ("raise", ["rank 2 (local rank 2", "ValueError: the data is bad"]),
+        ("kill", ["rank 2 (local rank 2", "signal SIGKILL"]),
+        ("exit", ["rank 2 (local rank 2", "exit code 3", "destroy_process_group()"]),
+    ],
+)
+def test_who_fails_is_named_and_the_others_end(how: str, words: list[str]) -> None:
+    result = started("failing.py", 3, how)
+    ended = time.time()
+    assert result.returncode == 1
+    report = result.stderr[result.stderr.index("FAILED") :]
+    for word in words[:2]:
+        assert word in report, result.stderr
+    assert all(word in result.stderr for word in words)
+    failed = float(re.findall(r"failed at (\S+)", result.stdout)[0])
+    assert ended - failed < 5
+    assert "done" not in result.stdout
+
+
+def test_all_are_started_again() -> None:
+    result = started("failing.py", 2, "raise", flags=("--max-restarts=1",))
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("done") == 2
+    assert "1 restarts are left" in result.stderr
