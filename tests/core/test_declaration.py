@@ -21,6 +21,8 @@ BY_MEANING = {
     "ao/nn/quantized/dynamic/modules/rnn.py": "float16 weights are a kind of dynamic quantisation",
     "ao/quantization/qconfig.py": "float16 weights are a kind of dynamic quantisation",
     "ao/quantization/quantize.py": "float16 weights are a kind of dynamic quantisation",
+    "distributed/algorithms/ddp_comm_hooks/default_hooks.py": "hooks that are named by the type they send",
+    "distributed/tensor/rules.py": "a method of that name",
     "masked/maskedtensor/core.py": "a method of that name",
     "nested/function.py": "a method of that name",
     "ops/linalg/weight_only.py": "which types PyTorch multiplies weights of few bits by",

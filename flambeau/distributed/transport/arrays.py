@@ -10,8 +10,12 @@ import numpy as np
 
 from ..kinds import RedOpType, ReduceOp
 
-WIDENED = {"float16", "bfloat16"}
-"""Half types are added up as float32 and rounded once: MPI has no bfloat16, and sums of many halves lose digits."""
+
+def is_half(dtype: np.dtype) -> bool:
+    """Is it a half type? These are added up as float32 and rounded once: MPI has not all of them, and sums lose digits."""
+    return dtype.itemsize == 2 and dtype.kind not in "iu"
+
+
 _WHOLE = (RedOpType.BAND, RedOpType.BOR, RedOpType.BXOR)
 
 
@@ -34,7 +38,7 @@ def as_bytes(array: np.ndarray) -> np.ndarray:
 def plan(array: np.ndarray, op: ReduceOp, size: int) -> tuple[np.ndarray, Callable[[], None]]:
     """What is to be reduced in an array's place, and what makes the array of the result."""
     multiplied(array, op) if op.op is RedOpType.PREMUL_SUM else None
-    work = array.astype(np.float32) if array.dtype.name in WIDENED else array
+    work = array.astype(np.float32) if is_half(array.dtype) else array
 
     def finish() -> None:
         if op.op is RedOpType.AVG:
