@@ -43,7 +43,8 @@ def flat_key(name: str, input: Tensor, index: Tensor) -> tuple:
                 f"out of range: tried to access index {high if high >= size else low} on a tensor "
                 f"of {size} elements."
             )
-    return np.unravel_index(np.where(array < 0, array + size, array), input._array.shape or (1,))
+    places = np.where(array < 0, array + size, array)
+    return np.unravel_index(places, input._array.shape) if input._array.ndim > 1 else (places,)
 
 
 def vector(input: Tensor) -> Tensor:
