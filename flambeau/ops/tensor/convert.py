@@ -429,7 +429,7 @@ _NUMBERS = frozenset((bool, int, float, complex))
 
 
 @lru_cache(256)
-def _beside_number(own: dtype, has_dims: bool, number: type) -> dtype:
+def _beside_number(own: Any, has_dims: bool, number: type) -> dtype:
     """The dtype of an operation on a tensor and a number, of which the type alone matters."""
     return result_dtype([own] * has_dims, [own] * (not has_dims), [number(1)])
 
