@@ -416,7 +416,8 @@ def result_type(tensor: Any, other: Any) -> dtype:
     if number and tensor.__class__ is Tensor and tensor._kind.dtype.category >= FLOAT:
         return tensor._kind.dtype
     if tensor.__class__ is Tensor and other.__class__ in _NUMBERS:
-        return _beside_number(tensor._kind.dtype, tensor._array.ndim > 0, other.__class__)
+        number_type: Any = other.__class__
+        return _beside_number(tensor._kind.dtype, tensor._array.ndim > 0, number_type)
     both = (tensor, other)
     return result_dtype(
         [x.dtype for x in both if isinstance(x, Tensor) and x.ndim],
