@@ -161,17 +161,22 @@ class Tensor:
         """How many elements apart neighbours lie, for each dimension or for one."""
         if axis is not None:
             dim = _one_of("stride", dim, axis)
-        strides = element_strides(self._array)
+        array = self._array
+        steps = array.strides
+        strides = element_strides(array) if 0 in steps else _in_elements(steps, array.itemsize)
         return strides if dim is None else strides[wrap_dim(dim, len(strides))]
 
     def storage_offset(self) -> int:
         """How many elements after the start of the memory that its views share this tensor begins."""
         array = self._array
-        if array.base is None or array.size == 0:
-            return 0  # NumPy lets views without elements begin anywhere
-        root = owner(array)
-        if array.nbytes == root.nbytes and array.flags.c_contiguous and root.flags.c_contiguous:
-            return 0  # all of it: the usual case, and addresses are slow to ask for
+        root = array.base
+        if root is None:
+            return 0
+        if root.__class__ is not array.__class__ or root.base is not None:
+            root = owner(array)
+        size = array.nbytes
+        if size == 0 or (size == root.nbytes and array.flags.forc and root.flags.forc):
+            return 0  # all of it, the usual case, or nothing: NumPy lets such views begin anywhere
         return (address(array) - extent(root)[0]) // array.itemsize
 
     def _root(self) -> Tensor:

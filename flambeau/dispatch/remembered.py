@@ -246,12 +246,15 @@ def study_pick(
     _seen[key] = _NEVER
     from .remembered_picks import picked  # when something is picked a third time
 
-    pick = picked(call, x, indices, result)
-    if pick is not None:
-        options = (arg for arg in args if not isinstance(arg, (Tensor, tuple)))
-        kinds = (index._kind for index in indices)
-        _table[0].keep(key, case_of(pick), *options, x._kind, *kinds)
-        del _seen[key]
+    pick = picked(call, x, indices, result) or _unlearned
+    options = (arg for arg in args if not isinstance(arg, (Tensor, tuple)))
+    kinds = (index._kind for index in indices)
+    _table[0].keep(key, case_of(pick), *options, x._kind, *kinds)
+    del _seen[key]
+
+
+def _unlearned(x: Any, *indices: Any) -> None:
+    """The case of picks that are not learned: the function runs, without being asked about again."""
 
 
 def study(

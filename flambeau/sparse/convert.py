@@ -177,11 +177,17 @@ def _to_coordinates(x: Tensor, count: int | None) -> Tensor:
         )
     graph.expect_on_cpu(x)
     array = x._array
-    met = (array != 0).any(tuple(range(count, array.ndim)))
-    coordinates = np.stack(np.nonzero(met)) if count else np.zeros((0, int(met)), np.int64)
+    coordinates, flat = index.met_coordinates(_met(array, count))
     pattern = index.pattern_of(coordinates, True)
     like = _shaped(SparseArray(COO, array.shape, pattern, _tail(x, count)))
+    index.place_at(like, flat)
     return graph.named(graph.placed(like, graph.gathered(x, like)), "ToSparse")
+
+
+def _met(array: Any, count: int) -> Any:
+    """Which places of the first `count` dimensions have an element that is not 0."""
+    met = array != 0
+    return met if count == array.ndim else met.any(tuple(range(count, array.ndim)))
 
 
 def _tail(x: Tensor, count: int) -> Tensor:
@@ -276,33 +282,72 @@ def _compressed(
     block: tuple[int, int] | None,
 ) -> SparseTensor:
     """The pattern of a tensor's blocks (of 1 by 1 where there are none), and its values there."""
-    sizes, tail = tuple(x.shape[:dims]), tuple(x.shape[dims:])
     if source is None:
         graph.expect_on_cpu(x)
-        met = (x._array != 0).any(tuple(range(dims, x.ndim)))
-        coordinates = np.stack(np.nonzero(met))
+        pointers, plain, flat = _blocks_of_dense(x._array, layout, dims, block or (1, 1))
     else:
-        coordinates = index.coordinates(source._array)
-    height, width = block or (1, 1)
-    batch, rows, columns = sizes[:-2], sizes[-2] // height, sizes[-1] // width
-    row, column = coordinates[-2] // height, coordinates[-1] // width
-    major, minor, counts = row, column, (rows, columns)
-    if layout not in ROWS:
-        major, minor, counts = column, row, (columns, rows)
-    keys = index.ravel(np.stack([*coordinates[:-2], major, minor]), (*batch, *counts))
-    blocks = index.groups(keys)
-    pointers, plain = _pointers(blocks.met, batch, counts)
+        pointers, plain, order = _blocks_of_sparse(source, layout, dims, block or (1, 1))
     pattern = Pattern((wrap_numpy(pointers), wrap_numpy(plain)))
-    shape = (*plain.shape, *(block or ()), *tail)
+    shape = (*plain.shape, *(block or ()), *x.shape[dims:])
     zero = wrap_numpy(np.zeros((1,) * len(shape), x._kind.numpy))
     like = SparseArray(layout, tuple(x.shape), pattern, zero.expand(shape))
     if source is None:
+        index.place_at(like, flat)
         values = graph.gathered(x, like)
     elif block is None:  # one value is one block, and they differ
-        values = graph.taken(graph.values_of(source), blocks.order).reshape(shape)
+        values = graph.taken(graph.values_of(source), order).reshape(shape)
     else:
         values = graph.looked_up(source, like)
     return graph.placed(like, values)
+
+
+def _blocks_of_dense(
+    array: Any, layout: Layout, dims: int, block: tuple[int, int]
+) -> tuple[Any, Any, Any]:
+    """Pointers, plain indices, and the place of each element of the blocks that have one that is not 0.
+
+    Raises:
+        RuntimeError: Those of a batch have different numbers.
+    """
+    met, (height, width) = _met(array, dims), block
+    *batch, tall, wide = met.shape
+    rows, columns = tall // height, wide // width
+    if block != (1, 1):
+        met = met.reshape(*batch, rows, height, columns, width).any((-3, -1))
+    by_row = layout in ROWS
+    found = index.met(met if by_row else met.swapaxes(-1, -2))
+    pointers = np.zeros((*batch, found.counts.shape[-1] + 1), np.int64)
+    np.add.accumulate(found.counts, -1, out=pointers[..., 1:])
+    totals = pointers[..., -1]
+    if batch and (totals != totals.reshape(-1)[:1]).any():
+        raise RuntimeError("Expect the same number of specified elements per batch.")
+    plain = found.column.reshape(*batch, int(totals.flat[0]) if totals.size else 0)
+    if by_row and block == (1, 1):
+        return pointers, plain, found.flat
+    row, column = found.row, found.column
+    if not by_row:
+        front, column = np.divmod(row, max(columns, 1)) if batch else (0, row)
+        row = found.column + front * rows
+    flat = row * (height * wide) + column * width
+    if block != (1, 1):
+        inside = np.arange(height)[:, None] * wide + np.arange(width)
+        flat = (flat[:, None, None] + inside).reshape(-1)
+    return pointers, plain, flat
+
+
+def _blocks_of_sparse(
+    source: SparseTensor, layout: Layout, dims: int, block: tuple[int, int]
+) -> tuple[Any, Any, Any]:
+    """Pointers, plain indices, and the order of the values by blocks (None: as they are) of coordinates."""
+    (height, width), sizes = block, tuple(source.shape[:dims])
+    coordinates = index.coordinates(source._array)
+    batch, rows, columns = sizes[:-2], sizes[-2] // height, sizes[-1] // width
+    major, minor, counts = coordinates[-2] // height, coordinates[-1] // width, (rows, columns)
+    if layout not in ROWS:
+        major, minor, counts = minor, major, (columns, rows)
+    keys = index.ravel(np.stack([*coordinates[:-2], major, minor]), (*batch, *counts))
+    blocks = index.groups(keys)
+    return (*_pointers(blocks.met, batch, counts), blocks.order)
 
 
 def _pointers(met: Any, batch: tuple[int, ...], counts: tuple[int, int]) -> tuple[Any, Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import kernels
 from ..autograd.mode import mode
 from ..autograd.node import Node, next_sequence
 from ..autograd.record import record
@@ -170,8 +171,11 @@ def rows_of(x: SparseArray, values: Tensor) -> Tensor:
 def gathered(g: Tensor, like: SparseArray) -> Tensor:
     """What a dense tensor has at the places of a sparse one, in the shape of its values."""
     where = index.places(like)
-    rows = g.reshape((index.sized(where.sizes), *where.tail))
-    return taken(rows, where.flat).reshape(like.values.shape)
+    shape = index.sized(where.sizes), *where.tail
+    if g._node is None and g.__class__ is Tensor:  # nothing is recorded
+        found = kernels.gather.indexed.take(g._array.reshape(shape), (where.flat,))
+        return wrap(found.reshape(like.values._array.shape), g._kind)
+    return taken(g.reshape(shape), where.flat).reshape(like.values.shape)
 
 
 def looked_up(g: SparseTensor, like: SparseArray) -> Tensor:

@@ -46,6 +46,12 @@ def places(x: SparseArray) -> Places:
     return Places(flat, sizes, tail, x.layout is not COO or x.pattern.coalesced)
 
 
+def place_at(x: SparseArray, flat: Any) -> None:
+    """Note where the values stand, as `places` would find it: whoever made the pattern knows."""
+    count = batch_dims(x) + sparse_dims(x)
+    x.pattern.derived(("flat", x.layout, x.shape[:count], block_size(x)), lambda: flat)
+
+
 def block_size(x: SparseArray) -> tuple[int, int] | None:
     """The size of a block, where there are blocks."""
     if x.layout not in BLOCKS:
@@ -112,6 +118,48 @@ def coordinates(x: SparseArray) -> Any:
         batches = np.broadcast_to(batches[..., None, None], shape)
     front = unravel(batches.ravel(), batch)
     return np.concatenate([front, row.reshape(1, -1), column.reshape(1, -1)])
+
+
+class Met(NamedTuple):
+    """Where a dense array of bools says yes, in order.
+
+    Attributes:
+        flat: Indices of the flattened array.
+        row: Of each its index among the rows: what all dimensions but the last count.
+        column: Of each its index in the last dimension.
+        counts: How many each row has, in the shape of the rows.
+    """
+
+    flat: Any
+    row: Any
+    column: Any
+    counts: Any
+
+
+def met(array: Any) -> Met:
+    """Find what an array of bools has, without a division for each: rows are counted and then repeated."""
+    counts = np.add.reduce(array, -1, np.int64)
+    flat = array.ravel().nonzero()[0]
+    row = np.arange(counts.size).repeat(counts.ravel())
+    return Met(flat, row, flat - row * array.shape[-1], counts)
+
+
+def met_coordinates(array: Any) -> tuple[Any, Any]:
+    """Where an array of bools says yes: (dimensions, values), and the same as indices of the flattened array."""
+    if array.ndim < 2:
+        flat = array.ravel().nonzero()[0]
+        return flat.reshape(array.ndim, -1) if array.ndim else np.empty(
+            (0, flat.size), np.int64
+        ), flat
+    found = met(array)
+    result = np.empty((array.ndim, found.flat.size), np.int64)
+    result[-1] = found.column
+    if array.ndim == 2:
+        result[0] = found.row
+    else:
+        front = unravel(np.arange(found.counts.size), array.shape[:-1])
+        result[:-1] = front.repeat(found.counts.ravel(), 1)
+    return result, found.flat
 
 
 def check_pointers(pointers: Any, count: int) -> None:

@@ -283,7 +283,7 @@ def sizes_of(args: tuple, name: str = "") -> tuple[int, ...]:
     if len(args) == 1 and isinstance(args[0], (tuple, list)):
         args = tuple(args[0])
     try:
-        return tuple(n if n.__class__ is int else n.__index__() for n in args)
+        return tuple([n if n.__class__ is int else n.__index__() for n in args])
     except AttributeError:
         kinds = ", ".join(type(n).__name__ for n in args)
         raise TypeError(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,7 +38,7 @@ def kept(x: Any, diagonal: int, upper: bool) -> Any:
         return NotImplemented
     made = memory.empty(x.shape, x.dtype)
     if made.size:
-        _kernel(upper, True)(in_order(x), made, *_job(x, diagonal))
+        _kernel(upper, True)(in_order(x), made, *_job(x.shape, x.itemsize, diagonal))
     return made
 
 
@@ -48,14 +49,16 @@ def clear(x: Any, diagonal: int, upper: bool) -> Any:
     if not x.flags.writeable:
         raise ValueError("the array is read-only")
     if x.size:
-        _kernel(upper, False)(x, x, *_job(x, diagonal))
+        _kernel(upper, False)(x, x, *_job(x.shape, x.itemsize, diagonal))
     return None
 
 
-def _job(x: Any, diagonal: int) -> tuple[int, ...]:
-    height, width = x.shape[-2:]
-    job = Job(rows=x.size // width, length=width, weight=x.size, divisible=False)
-    return (*job, *Numbers(height, x.itemsize, max(-_MOST, min(diagonal, _MOST))))
+@lru_cache(1024)
+def _job(shape: tuple[int, ...], item: int, diagonal: int) -> tuple[int, ...]:
+    height, width = shape[-2:]
+    size = prod(shape)
+    job = Job(rows=size // width, length=width, weight=size, divisible=False)
+    return (*job, *Numbers(height, item, max(-_MOST, min(diagonal, _MOST))))
 
 
 @cache

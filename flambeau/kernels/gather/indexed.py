@@ -74,6 +74,9 @@ def add_at(x: Any, key: tuple, values: Any) -> None:
         add_at(part.array, part.key, cast(part.fitted(values), WIDE))
         part.store()
         return
+    if x.dtype == bool:
+        combine_at("maximum", x, key, values)
+        return
     if along.write_at("add", x, key, values) or flat.write("add", x, key, values):
         return
     plan = _plan(x, key, values, True)
@@ -105,7 +108,11 @@ def combine_at(how: str, x: Any, key: tuple, values: Any) -> None:
     """
     if how == "add":
         add_at(x, key, values)
-    elif not (along.write_at(how, x, key, values) or flat.write(how, x, key, values)):
+        return
+    if x.dtype == bool:  # sums are "or", products "and", and bytes of 0 and 1 have both as extremes
+        how = "minimum" if how == "multiply" else how
+        x, values = x.view(np.int8), np.asarray(values, bool).view(np.int8)
+    if not (along.write_at(how, x, key, values) or flat.write(how, x, key, values)):
         ufunc_at(getattr(np, how), x, own(key), values)
 
 

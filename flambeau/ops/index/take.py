@@ -21,8 +21,8 @@ def check_device(name: str, input: Tensor, index: Tensor) -> None:
         raise two_devices((input._kind.device, index._kind.device), name)
 
 
-def flat_key(name: str, input: Tensor, index: Tensor) -> tuple:
-    """The key of an index into all elements in row-major order.
+def flat_key(name: str, input: Tensor, index: Tensor, shape: tuple[int, ...]) -> tuple:
+    """The key, into an array of this shape, of an index into all elements in row-major order.
 
     Raises:
         RuntimeError: The index is not int64, or on another device.
@@ -43,7 +43,8 @@ def flat_key(name: str, input: Tensor, index: Tensor) -> tuple:
                 f"out of range: tried to access index {high if high >= size else low} on a tensor "
                 f"of {size} elements."
             )
-    return np.unravel_index(np.where(array < 0, array + size, array), input._array.shape or (1,))
+    places = np.where(array < 0, array + size, array)
+    return np.unravel_index(places, shape) if len(shape) > 1 else (places,)
 
 
 def vector(input: Tensor) -> Tensor:
@@ -69,11 +70,11 @@ def take(input: Tensor, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     """
     check_device("take", input, index)
     if index._array.dtype != np.int64 or not input._array.size:
-        flat_key("take()", input, index)
+        flat_key("take()", input, index, (input._array.size,))
     try:
         result = gathered(input.reshape(-1), (index._array,), _take)
     except IndexError:
-        flat_key("take()", input, index)
+        flat_key("take()", input, index, (input._array.size,))
         raise
     return result if out is None else write_out(out, result, "take", (input, index))
 
@@ -97,11 +98,14 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
             "put_(): self and source expected to have the same dtype, but got self.dtype = "
             f"{input.dtype.legacy} and source.dtype = {source.dtype.legacy}"
         )
-    key = flat_key("put_()", input, index)
+    x = vector(input)
+    if input._node is None and source._node is None and input._array.flags.c_contiguous:
+        x = input.reshape(-1)  # the same memory, in which no index has to be taken apart
+    key = flat_key("put_()", input, index, x._array.shape)
     if source._array.size != index._array.size:
         raise IndexError(
             "put_(): Expected source and index to have the same number of elements, but got "
             f"source.numel() = {source._array.size}, index.numel() = {index._array.size}"
         )
     values = source.reshape(index._array.shape)
-    return Write(_put_flat, input, vector(input), values, key, (accumulate,))
+    return Write(_put_flat, input, x, values, key, (accumulate,))

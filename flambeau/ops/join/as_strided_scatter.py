@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -35,28 +36,32 @@ def as_strided_scatter(
                 [0., 1., 0.]])
     """
     own = input._array.shape, element_strides(input._array), input.storage_offset()
-    if may_overlap(*own[:2]):  # then strides speak of the memory of its copy
+    if _may_overlap(*own[:2]):  # then strides speak of the memory of its copy
         return as_strided_scatter(input.contiguous(), src, size, stride, storage_offset)
     flat = storage_of(input)
     wanted = checked_place(flat, size, stride, own[2] if storage_offset is None else storage_offset)
     check_same_shape(src, wanted[0])
-    if repeats(*wanted[:2]):
+    if _repeats(*wanted[:2]):
         raise RuntimeError(OVERLAPS)
     if 0 in wanted[0]:
         return input.clone()
-    return as_strided_scattered(input, src.to(input.device, input.dtype), flat.size, wanted, own)
+    if src._kind is not input._kind:
+        src = src.to(input.device, input.dtype)
+    return as_strided_scattered(input, src, flat.size, wanted, own)
+
+
+_may_overlap, _repeats = lru_cache(1024)(may_overlap), lru_cache(1024)(repeats)
 
 
 @operation(operands="x src", label="AsStridedScatter")
 def as_strided_scattered(x: Any, src: Any, size: int, wanted: tuple, own: tuple) -> Any:
     """x, laid in memory as `own` says, with `src` at `wanted`; both are (shape, strides, offset) in elements."""
     whole = kernels.array.zeros.fresh((size,), x.dtype)
-    shown = at_strides(whole, *own)
+    in_order = x.size == size and x.flags.c_contiguous
+    shown = whole.reshape(x.shape) if in_order else at_strides(whole, *own)
     kernels.array.copy.copy_into(shown, x)
     kernels.array.copy.copy_into(at_strides(whole, *wanted), src)
-    return (
-        whole.reshape(x.shape) if shown.size == size and shown.flags.c_contiguous else shown.copy()
-    )
+    return shown if in_order else shown.copy()
 
 
 @as_strided_scattered.gradient

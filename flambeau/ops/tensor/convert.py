@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -318,6 +319,8 @@ def type_as(self: Tensor, other: Tensor) -> Tensor:
         raise TypeError(  # type: ignore[unreachable]
             f"type_as(): argument 'other' (position 1) must be Tensor, not {class_name(other)}"
         )
+    if self._kind is other._kind:
+        return self
     return converted(self, other.dtype, other.device)
 
 
@@ -412,12 +415,24 @@ def result_type(tensor: Any, other: Any) -> dtype:
     number = other.__class__ is float or other.__class__ is int
     if number and tensor.__class__ is Tensor and tensor._kind.dtype.category >= FLOAT:
         return tensor._kind.dtype
+    if tensor.__class__ is Tensor and other.__class__ in _NUMBERS:
+        number_type: Any = other.__class__
+        return _beside_number(tensor._kind.dtype, tensor._array.ndim > 0, number_type)
     both = (tensor, other)
     return result_dtype(
         [x.dtype for x in both if isinstance(x, Tensor) and x.ndim],
         [x.dtype for x in both if isinstance(x, Tensor) and not x.ndim],
         [x for x in both if not isinstance(x, Tensor)],
     )
+
+
+_NUMBERS = frozenset((bool, int, float, complex))
+
+
+@lru_cache(256)
+def _beside_number(own: Any, has_dims: bool, number: type) -> dtype:
+    """The dtype of an operation on a tensor and a number, of which the type alone matters."""
+    return result_dtype([own] * has_dims, [own] * (not has_dims), [number(1)])
 
 
 def _question(name: str, ask: Callable[[Tensor], Any], text: str, is_method: bool = False) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from ...core.tensor import Tensor
@@ -100,14 +101,19 @@ def sum_to_size(self: Tensor, *size: Any) -> Tensor:
     shape, own = sizes_of(size), self._array.shape
     if not shape:
         return self.sum()
+    dims = _dims_spread(shape, own)
+    return self if dims is None else reshape(self.sum(dims, keepdim=True), shape)
+
+
+@lru_cache(1024)
+def _dims_spread(shape: tuple[int, ...], own: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The dimensions in which broadcasting would have spread; None if there are none."""
     extra = len(own) - len(shape)
     if extra < 0 or any(n not in (1, m) for n, m in zip(shape, own[extra:])):
         raise RuntimeError(f"size {{{list(shape)}}} is not expandable to size {{{list(own)}}}.")
     dims = [*range(extra)]
     dims += [i + extra for i, n in enumerate(shape) if n == 1 and own[i + extra] != 1]
-    if not dims:
-        return self
-    return reshape(self.sum(dims, keepdim=True), shape)
+    return tuple(dims) or None
 
 
 @method()

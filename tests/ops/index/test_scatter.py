@@ -132,3 +132,22 @@ def test_coordinates_are_int64(dtype: Any) -> None:
     assert (rows.tolist(), columns.tolist()) == ([1, 0], [2, 2])
     big = torch.unravel_index(torch.tensor([200], dtype=torch.uint8), (1000, 300))
     assert [n.item() for n in big] == [0, 200]
+
+
+@pytest.mark.parametrize("how", ["amax", "amin", "prod"])
+@pytest.mark.parametrize("shape", [(3, 5), (60, 170), (170, 60)])
+def test_bools_are_reduced_as_and_and_or(how: str, shape: tuple[int, int]) -> None:
+    draw = np.random.default_rng(0)
+    x, values = (torch.from_numpy(draw.random(shape) > 0.5) for _ in range(2))
+    index = torch.from_numpy(draw.integers(0, shape[0], shape))
+    both = np.logical_or if how == "amax" else np.logical_and
+    wanted = x.numpy().copy()
+    both.at(wanted, (index.numpy(), np.arange(shape[1])[None]), values.numpy())
+    assert (x.scatter_reduce(0, index, values, how).numpy() == wanted).all()
+    assert (x.t().scatter_reduce(1, index.t(), values.t(), how).numpy() == wanted.T).all()
+
+
+def test_sums_of_bools_are_or() -> None:
+    x, values = torch.zeros(4, 3, dtype=torch.bool), torch.tensor([[True, False, True]] * 3)
+    found = x.index_add(0, torch.tensor([1, 1, 3]), values)
+    assert found.tolist() == [[False] * 3, [True, False, True], [False] * 3, [True, False, True]]
