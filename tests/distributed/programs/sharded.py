@@ -47,7 +47,7 @@ assert blocks[0].weight.to_local().shape[0] in (
     33 - (size - 1) * -(-33 // size),
 )
 drawn = torch.Generator().manual_seed(7)
-xs, ys = torch.randn(10, 30, 7, generator=drawn), torch.randint(0, 5, (10, 30), generator=drawn)
+xs, ys = torch.randn(10, 24, 7, generator=drawn), torch.randint(0, 5, (10, 24), generator=drawn)
 for x, y in zip(xs, ys):
     norms = []
     for m, optimizer in zip(models, optimizers):
