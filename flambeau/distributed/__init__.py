@@ -53,6 +53,7 @@ from .kinds import (
 from .membership import (
     destroy_process_group,
     init_process_group,
+    is_nccl_available,
     monitored_barrier,
     new_group,
     new_subgroups,
@@ -119,14 +120,6 @@ def is_gloo_available() -> bool:
     return is_mpi_available()
 
 
-def is_nccl_available() -> bool:
-    """Is NCCL there? Not yet.
-
-    Source: torch.distributed.is_nccl_available
-    """
-    return False
-
-
 def is_ucc_available() -> bool:
     """Is UCC there? No.
 
@@ -148,7 +141,8 @@ def is_backend_available(backend: str) -> bool:
 
     Source: torch.distributed.is_backend_available
     """
-    return backend.lower() in ("mpi", "gloo") and is_mpi_available()
+    name = backend.lower()
+    return is_nccl_available() if name == "nccl" else name in ("mpi", "gloo") and is_mpi_available()
 
 
 def supports_complex(reduceOp: Any) -> bool:

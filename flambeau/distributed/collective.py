@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.location import count_writes
-from ..core.tensor import Tensor
+from ..core.tensor import Tensor, address
 from ..profiler.naming import ANNOTATION
 from ..profiler.recorder import active as profilers
 from .agreement import agree
@@ -56,24 +56,42 @@ def alike(tensors: Sequence[Tensor]) -> None:
             )
 
 
-def own(x: Tensor) -> np.ndarray:
-    """A tensor's elements in order: its own memory where they lie so, else a copy; of a device, on the host."""
-    array = x._kind.backend.to_host(x._array)
+def own(x: Tensor, transport: Any = None) -> Any:
+    """A tensor's elements in order: its own memory where they lie so, else a copy; of a device, on the host unless the
+    transport takes arrays of devices."""
     if x.is_conj() or x.is_neg():  # type: ignore[attr-defined]
-        array = x.resolve_conj().resolve_neg()._array  # type: ignore[attr-defined]
+        x = x.resolve_conj().resolve_neg()  # type: ignore[attr-defined]
+    if transport is not None and transport.takes_devices:
+        return transport.xp.ascontiguousarray(x._array).reshape(x.shape)
+    array = x._kind.backend.to_host(x._array)
     return np.ascontiguousarray(array).reshape(array.shape)
 
 
-def put(x: Tensor, array: np.ndarray) -> None:
+def put(x: Tensor, array: Any) -> None:
     """Write what `own` gave, changed, back into the tensor."""
-    if array is not x._array and not np.shares_memory(array, x._array):
-        x._array[...] = x._kind.backend.to(array, x._kind.device.index)
+    target = x._array
+    if array is not target and not (
+        array.__class__ is target.__class__ and address(array) == address(target) and array.flags.c_contiguous
+        and target.flags.c_contiguous
+    ):  # fmt: skip
+        target[...] = x._kind.backend.to(array, x._kind.device.index)
     count_writes((x,))
 
 
 def operation(op: Any) -> ReduceOp:
     """A reduction, also one that is given by its bare member."""
     return op if isinstance(op, ReduceOp) else ReduceOp(op)
+
+
+def carrier(group: ProcessGroup, x: Tensor) -> Any:
+    """What carries a tensor: NCCL, if the group was made with it and the tensor is on a GPU; else the group's transport."""
+    if not group.has_nccl or x._kind.device.type != "cuda" or group.size() == 1:
+        return group._transport
+    if group._on_devices is None:
+        from .transport.nccl import Nccl
+
+        group._on_devices = Nccl(group._transport, x._kind)
+    return group._on_devices
 
 
 def start(
@@ -83,21 +101,24 @@ def start(
     told: Sequence[Any],
     tensors: Any,
     call: Callable[[Any], None],
+    transport: Any = None,
 ) -> Work | None:
     """Do something with a group's transport once all members are there.
 
     Args:
         what: Its name.
         told: What must be the same in all members: shapes, dtypes, options.
+        transport: That of `carrier`; None for the group's own.
     """
+
+    carries = group._transport if transport is None else transport
 
     def run() -> None:
         agree(group, what, told)
-        call(group._transport)
+        call(carries)
 
-    def seen() -> (
-        None
-    ):  # by a profiler, which does not see what threads call that were there before it
+    def seen() -> None:
+        # By a profiler, which does not see what threads call that were there before it.
         recorder = profilers[-1]
         record = recorder.open(f"distributed::{what}", ANNOTATION, None)
         try:
@@ -105,7 +126,10 @@ def start(
         finally:
             recorder.close(record, None)
 
-    work = group._order.run(seen if profilers else run, async_op, tensors)
+    later = (
+        async_op and not carries.takes_devices
+    )  # a device does things in the order in which they are started
+    work = group._order.run(seen if profilers else run, later, tensors)
     if work is None and async_op:
         work = Work(tensors)
         work._finish()
@@ -133,14 +157,21 @@ def all_reduce(
     found = chosen(group, "all_reduce")
     if found is None:
         return None
-    array, how = own(checked(tensor, "tensor")), operation(op)
+    carries = carrier(found, checked(tensor, "tensor"))
+    array, how = own(tensor, carries), operation(op)
 
     def call(transport: Any) -> None:
         transport.reduce(array, how, None)
         put(tensor, array)
 
     return start(
-        found, "all_reduce", async_op, (array.shape, array.dtype.name, how.op.name), [tensor], call
+        found,
+        "all_reduce",
+        async_op,
+        (array.shape, array.dtype.name, how.op.name),
+        [tensor],
+        call,
+        carries,
     )
 
 
@@ -160,7 +191,8 @@ def reduce(
     if found is None:
         return None
     root = place(dst, group_dst, found, "dst")
-    array, how = own(checked(tensor, "tensor")), operation(op)
+    carries = carrier(found, checked(tensor, "tensor"))
+    array, how = own(tensor, carries), operation(op)
 
     def call(transport: Any) -> None:
         work = array if transport.rank == root else array.copy()
@@ -175,6 +207,7 @@ def reduce(
         (array.shape, array.dtype.name, how.op.name, root),
         [tensor],
         call,
+        carries,
     )
 
 
@@ -192,7 +225,8 @@ def broadcast(
     found = chosen(group, "broadcast")
     if found is None:
         return None
-    root, array = place(src, group_src, found, "src"), own(checked(tensor, "tensor"))
+    root, carries = place(src, group_src, found, "src"), carrier(found, checked(tensor, "tensor"))
+    array = own(tensor, carries)
 
     def call(transport: Any) -> None:
         transport.broadcast(array, root)
@@ -200,7 +234,7 @@ def broadcast(
             put(tensor, array)
 
     return start(
-        found, "broadcast", async_op, (array.shape, array.dtype.name, root), [tensor], call
+        found, "broadcast", async_op, (array.shape, array.dtype.name, root), [tensor], call, carries
     )
 
 
@@ -214,7 +248,8 @@ def all_gather(
     found = chosen(group, "all_gather")
     if found is None:
         return None
-    targets, array = listed(tensor_list, "tensor_list"), own(checked(tensor, "tensor"))
+    targets, carries = listed(tensor_list, "tensor_list"), carrier(found, checked(tensor, "tensor"))
+    array = own(tensor, carries)
     if len(targets) != found.size():
         raise ValueError(
             f"ProcessGroup::allgather: the list has {len(targets)} tensors for {found.size()} members"
@@ -228,11 +263,11 @@ def all_gather(
 
     def call(transport: Any) -> None:
         if even:
-            parts = np.empty((transport.size, *array.shape), array.dtype)
+            parts = transport.xp.empty((transport.size, *array.shape), array.dtype)
             transport.all_gather(parts, array)
         else:
             parts = [
-                array if i == transport.rank else np.empty(x.shape, array.dtype)
+                array if i == transport.rank else transport.xp.empty(x.shape, array.dtype)
                 for i, x in enumerate(targets)
             ]
             for i, part in enumerate(parts):
@@ -241,7 +276,7 @@ def all_gather(
             put(x, part)
 
     told = (array.dtype.name, tuple(x.shape for x in targets))
-    return start(found, "all_gather", async_op, told, targets, call)
+    return start(found, "all_gather", async_op, told, targets, call, carries)
 
 
 def all_gather_into_tensor(
@@ -257,11 +292,12 @@ def all_gather_into_tensor(
     found = chosen(group, "all_gather_into_tensor")
     if found is None:
         return None
-    array = own(checked(input_tensor, "input_tensor"))
+    carries = carrier(found, checked(input_tensor, "input_tensor"))
+    array = own(input_tensor, carries)
     _check_whole(checked(output_tensor, "output_tensor"), input_tensor, found, "output", "input")
 
     def call(transport: Any) -> None:
-        whole = own(output_tensor)
+        whole = own(output_tensor, transport)
         transport.all_gather(whole.reshape(transport.size, *array.shape), array)
         put(output_tensor, whole)
 
@@ -272,6 +308,7 @@ def all_gather_into_tensor(
         (array.shape, array.dtype.name),
         [output_tensor],
         call,
+        carries,
     )
 
 
@@ -305,9 +342,7 @@ def reduce_scatter(
     if len(given) != found.size():
         raise ValueError(f"the list has {len(given)} tensors for {found.size()} members")
     alike([target, *given])
-    return _reduce_scatter(
-        found, "reduce_scatter", target, np.stack([own(x) for x in given]), op, async_op
-    )
+    return _reduce_scatter(found, "reduce_scatter", target, _stacked(given, found), op, async_op)
 
 
 def reduce_scatter_tensor(
@@ -324,22 +359,22 @@ def reduce_scatter_tensor(
     if found is None:
         return None
     _check_whole(checked(input, "input"), checked(output, "output"), found, "input", "output")
-    parts = own(input).reshape(found.size(), *output.shape)
+    parts = own(input, carrier(found, input)).reshape(found.size(), *output.shape)
     return _reduce_scatter(found, "reduce_scatter_tensor", output, parts.copy(), op, async_op)
 
 
 def _reduce_scatter(
     group: ProcessGroup, what: str, output: Tensor, parts: np.ndarray, op: Any, async_op: bool
 ) -> Work | None:
-    how = operation(op)
+    how, carries = operation(op), carrier(group, output)
 
     def call(transport: Any) -> None:
-        array = own(output)
+        array = own(output, transport)
         transport.reduce_scatter(array, parts, how)
         put(output, array)
 
     return start(
-        group, what, async_op, (parts.shape, parts.dtype.name, how.op.name), [output], call
+        group, what, async_op, (parts.shape, parts.dtype.name, how.op.name), [output], call, carries
     )
 
 
@@ -362,16 +397,19 @@ def gather(
     if found is None:
         return None
     root = place(0 if dst is None and group_dst is None else dst, group_dst, found, "dst")
-    array, here = own(checked(tensor, "tensor")), found.rank() == root
+    carries, here = carrier(found, checked(tensor, "tensor")), found.rank() == root
+    array = own(tensor, carries)
     targets = _list_of_root(gather_list, "gather_list", here, found, "destination")
 
     def call(transport: Any) -> None:
-        parts = np.empty((transport.size, *array.shape), array.dtype) if here else None
+        parts = transport.xp.empty((transport.size, *array.shape), array.dtype) if here else None
         transport.gather(parts, array, root)
         for x, part in zip(targets, () if parts is None else parts):
             put(x, part)
 
-    return start(found, "gather", async_op, (array.shape, array.dtype.name, root), targets, call)
+    return start(
+        found, "gather", async_op, (array.shape, array.dtype.name, root), targets, call, carries
+    )
 
 
 def scatter(
@@ -395,18 +433,30 @@ def scatter(
     root = place(0 if src is None and group_src is None else src, group_src, found, "src")
     here, target = found.rank() == root, checked(tensor, "tensor")
     given = _list_of_root(scatter_list, "scatter_list", here, found, "source")
-    parts = np.stack([own(x) for x in given]) if here else None
+    carries = carrier(found, target)
+    parts = _stacked(given, found) if here else None
     if here:
         alike([target, *given])
 
     def call(transport: Any) -> None:
-        array = own(target)
+        array = own(target, transport)
         transport.scatter(array, parts, root)
         put(target, array)
 
     return start(
-        found, "scatter", async_op, (tuple(target.shape), str(target.dtype), root), [target], call
+        found,
+        "scatter",
+        async_op,
+        (tuple(target.shape), str(target.dtype), root),
+        [target],
+        call,
+        carries,
     )
+
+
+def _stacked(tensors: Sequence[Tensor], group: ProcessGroup) -> Any:
+    carries = carrier(group, tensors[0])
+    return carries.xp.stack([own(x, carries) for x in tensors])
 
 
 def _list_of_root(
@@ -449,15 +499,22 @@ def all_to_all_single(
     size = found.size()
     counts = _splits(output_split_sizes, output, size, "output")
     given = _splits(input_split_sizes, input, size, "input")
-    sent = own(input)
+    carries = carrier(found, input)
+    sent = own(input, carries)
 
     def call(transport: Any) -> None:
-        received = own(output)
+        received = own(output, transport)
         transport.all_to_all(received, sent, counts, given)
         put(output, received)
 
     return start(
-        found, "all_to_all_single", async_op, (sent.shape[1:], sent.dtype.name), [output], call
+        found,
+        "all_to_all_single",
+        async_op,
+        (sent.shape[1:], sent.dtype.name),
+        [output],
+        call,
+        carries,
     )
 
 
@@ -493,18 +550,19 @@ def all_to_all(
     if len(targets) != found.size() or len(given) != found.size():
         raise ValueError(f"all_to_all takes {found.size()} tensors for {found.size()} members")
     alike([x.reshape(-1)[:0] for x in (*targets, *given)])  # type: ignore[attr-defined]
-    sent = np.concatenate([own(x).reshape(-1) for x in given])
+    carries = carrier(found, given[0])
+    sent = carries.xp.concatenate([own(x, carries).reshape(-1) for x in given])
 
     def call(transport: Any) -> None:
         counts = [x.numel() for x in targets]  # type: ignore[attr-defined]
-        received = np.empty(sum(counts), sent.dtype)
+        received = transport.xp.empty(sum(counts), sent.dtype)
         transport.all_to_all(received, sent, counts, [x.numel() for x in given])  # type: ignore[attr-defined]
         at = 0
         for x, n in zip(targets, counts):
             put(x, received[at : at + n].reshape(x.shape))
             at += n
 
-    return start(found, "all_to_all", async_op, (sent.dtype.name,), targets, call)
+    return start(found, "all_to_all", async_op, (sent.dtype.name,), targets, call, carries)
 
 
 def barrier(

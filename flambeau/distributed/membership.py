@@ -21,9 +21,23 @@ from .rendezvous import rendezvous, told_local_ranks
 from .store import PrefixStore, Store
 from .transport.alone import Alone
 
-SERVED = ("mpi", "gloo", "undefined")
-"""Names of backends that MPI serves: arrays of the CPU."""
+SERVED = ("mpi", "gloo", "nccl", "undefined")
+"""Names of backends. MPI serves them; with "nccl", tensors on GPUs go by NCCL."""
 _numbers = itertools.count()
+
+
+def is_nccl_available() -> bool:
+    """Is there a GPU, and NCCL for it?
+
+    Source: torch.distributed.is_nccl_available
+    """
+    from ..kernels.cuda import driver
+
+    if driver.why_not():
+        return False
+    from ..cuda.nccl import version
+
+    return version() is not None
 
 
 def backend_of(name: Any) -> Backend:
@@ -35,12 +49,12 @@ def backend_of(name: Any) -> Backend:
     if name is None:
         return Backend("undefined")
     text = Backend(name)
-    parts = dict(p.split(":", 1) for p in text.split(",")) if ":" in text else {"cpu": text}
+    parts = dict(p.split(":", 1) for p in text.split(",")) if ":" in text else {"": text}
     for part in parts.values():
-        if part == "nccl":
+        if part == "nccl" and not is_nccl_available():
             raise ValueError(
-                'backend "nccl" needs GPUs, and is not there yet: pass "gloo" or "mpi", which take tensors of every device '
-                "by way of the host"
+                'backend "nccl" needs a GPU and a CuPy that finds NCCL: pass "gloo" or "mpi", which take tensors of every '
+                "device by way of the host"
             )
         if part not in SERVED:
             raise ValueError(f'Unknown backend type {part}: "mpi", "gloo" (served by MPI) or None')

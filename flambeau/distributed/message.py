@@ -6,10 +6,11 @@ Source: torch.distributed.distributed_c10d
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from ..core.tensor import Tensor
-from .collective import checked, own, put
+from .collective import carrier, checked, own, put
 from .process_group import ProcessGroup, chosen, place
 from .work import Message, Work
 
@@ -49,7 +50,11 @@ def isend(
     if found is None:
         return None
     to = _partner(dst, group_dst, found, "dst", "destination")
-    array, transport = own(tensor), found._transport
+    transport = carrier(found, tensor)
+    array = own(tensor, transport)
+    if transport.takes_devices:
+        transport.send(array, to, tag)
+        return _Started([tensor], -1)
     return Message(
         transport.until, transport.send(array, to, tag), found.seconds, "send", [tensor], held=array
     )
@@ -75,13 +80,37 @@ def irecv(
         return None
     anybody = src is None and group_src is None
     source = None if anybody else _partner(src, group_src, found, "src", "source")
-    array, transport = own(tensor), found._transport
+    transport, ranks = carrier(found, tensor), found.ranks
+    array = own(tensor, transport)
     request = transport.receive(array, source, tag)
-    ranks = found.ranks
+    if transport.takes_devices:
+        return _Started([tensor], -1 if source is None else ranks[source], array)
     return Message(
         transport.until, request, found.seconds, "receive", [tensor],
         held=array, arrived=lambda who, got: _arrived(tensor, array, got), named=ranks.__getitem__,
     )  # fmt: skip
+
+
+class _Started(Work):
+    """A message that is in its place in the order of a device.
+
+    Args:
+        array: Where it is received; it becomes the tensor's when it is waited for.
+    """
+
+    def __init__(self, tensors: Any, source: int, array: Any = None) -> None:
+        super().__init__(tensors)
+        self._source, self._array = source, array
+        self._finish()
+
+    def source_rank(self) -> int:
+        return self._source
+
+    def wait(self, timeout: timedelta | None = None) -> bool:
+        if self._array is not None:
+            put(self._tensors[0], self._array)
+            self._array = None
+        return super().wait(timeout)
 
 
 def _arrived(tensor: Tensor, array: Any, got: int) -> None:
@@ -177,8 +206,22 @@ def batch_isend_irecv(p2p_op_list: list[P2POp]) -> list[Work]:
         )
     if not p2p_op_list:
         raise ValueError("batch_isend_irecv got an empty list")
+    library = _library(p2p_op_list)
+    if library is not None:
+        library.groupStart()
     works = [x.op(x.tensor, x.peer, x.group, x.tag, x.group_peer) for x in p2p_op_list]
+    if library is not None:
+        library.groupEnd()
     return [work for work in works if work is not None]
+
+
+def _library(messages: list[P2POp]) -> Any:
+    """NCCL, if it carries messages: it has to be told that they belong together."""
+    for x in messages:
+        group = chosen(x.group, "batch_isend_irecv")
+        if group is not None and (transport := carrier(group, x.tensor)).takes_devices:
+            return transport.library
+    return None
 
 
 __all__ = ["P2POp", "batch_isend_irecv", "irecv", "isend", "recv", "send"]

@@ -45,6 +45,8 @@ class ProcessGroup:
         self._backend, self._store, self._timeout = backend, store, timeout
         self.group_desc = description or "undefined"
         self._order, self._count = Order(name), 0
+        self.has_nccl = "nccl" in backend
+        self._on_devices: Any = None  # what carries arrays of GPUs, from the first on
 
     def rank(self) -> int:
         """This process' rank in the group."""

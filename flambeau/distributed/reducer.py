@@ -17,9 +17,8 @@ import numpy as np
 
 from ..autograd.engine import queue_callback
 from ..autograd.location import count_writes
-from ..core.tensor import Tensor
-from ..ops.create.data import from_numpy
-from .collective import own, start
+from ..core.tensor import Tensor, address, wrap
+from .collective import carrier, own, put, start
 from .kinds import ReduceOp
 from .process_group import ProcessGroup
 
@@ -37,7 +36,10 @@ class Bucket:
 
     def __init__(self, index: int, params: Sequence[Tensor]) -> None:
         self.index, self.params = index, list(params)
-        self.flat = np.zeros(sum(p.numel() for p in params), params[0]._kind.numpy)  # type: ignore[attr-defined]
+        kind = params[0]._kind.strided
+        count = sum(p.numel() for p in params)  # type: ignore[attr-defined]
+        self.tensor = wrap(kind.xp.zeros(count, kind.numpy), kind)
+        self.flat = self.tensor._array
         self.views, at = [], 0
         for p in params:
             count = p.numel()  # type: ignore[attr-defined]
@@ -55,7 +57,7 @@ class GradBucket:
 
     def __init__(self, bucket: Bucket, is_last: bool) -> None:
         self._bucket, self._is_last = bucket, is_last
-        self._buffer = from_numpy(bucket.flat)
+        self._buffer = bucket.tensor.detach()  # type: ignore[attr-defined]
 
     def index(self) -> int:
         """Its number; buckets are sent in this order."""
@@ -207,24 +209,30 @@ class Reducer:
         if grad is None:
             view[...] = 0
             return
-        array = own(grad)
+        array, xp = grad._array, grad._kind.xp
         if self.hook is not None:
-            if not np.shares_memory(array, view):
-                np.copyto(view, array)
+            if address(array) != address(view):
+                view[...] = array
         elif view.dtype.kind == "V" or view.dtype.itemsize == 2:
             view[...] = (array.astype(np.float32) / np.float32(self.divisor)).astype(view.dtype)
         else:
-            np.multiply(array, view.dtype.type(1) / view.dtype.type(self.divisor), out=view)
+            xp.multiply(array, view.dtype.type(1) / view.dtype.type(self.divisor), out=view)
 
     def _send(self, bucket: Bucket) -> None:
         if self.hook is not None:
-            call, state = self.hook
-            bucket.work = call(state, GradBucket(bucket, bucket.index == len(self.buckets) - 1))
+            hook, state = self.hook
+            bucket.work = hook(state, GradBucket(bucket, bucket.index == len(self.buckets) - 1))
             return
-        op, flat = ReduceOp(), bucket.flat
+        op, carries = ReduceOp(), carrier(self.group, bucket.tensor)
+        flat = own(bucket.tensor, carries)
+
+        def call(transport: Any) -> None:
+            transport.reduce(flat, op, None)
+            put(bucket.tensor, flat)
+
         bucket.work = start(
             self.group, "gradients", True, (bucket.index, flat.size, flat.dtype.name), [],
-            lambda transport: transport.reduce(flat, op, None),
+            call, carries,
         )  # fmt: skip
 
     # ------------------------------------------------------------------------- the end of a backward
@@ -252,18 +260,18 @@ class Reducer:
         result = bucket.work.wait()
         if self.hook is not None:
             result = result[0] if isinstance(result, (list, tuple)) else result
-            np.copyto(bucket.flat, own(result).reshape(-1))
+            bucket.flat[...] = result._array.reshape(-1)
         for p, view in zip(bucket.params, bucket.views):
             if used is not None and id(p) not in used:
                 continue  # nobody's loss depends on it: its gradient is left as it was
             grad = p.grad  # type: ignore[attr-defined]
             if self.as_views:
-                if grad is None or not np.shares_memory(grad._array, view):
-                    p.grad = from_numpy(view)  # type: ignore[attr-defined]
+                if grad is None or address(grad._array) != address(view):
+                    p.grad = wrap(view, bucket.tensor._kind)  # type: ignore[attr-defined]
                 else:
                     count_writes((grad,))
             elif grad is None:
-                p.grad = from_numpy(view.copy())  # type: ignore[attr-defined]
+                p.grad = wrap(view.copy(), bucket.tensor._kind)  # type: ignore[attr-defined]
             else:
                 grad._array[...] = view
                 count_writes((grad,))

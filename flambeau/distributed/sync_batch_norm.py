@@ -81,7 +81,7 @@ class _Normalise(Function):
         wide = input.float() if input.element_size() < 4 else input
         if count:
             var, mean = wide.var(dims, correction=0), wide.mean(dims)
-            local = count, mean.numpy(), var.numpy() * count
+            local = count, mean.cpu().numpy(), var.cpu().numpy() * count
         else:
             zeros = np.zeros(input.shape[1])
             local = 0, zeros, zeros
@@ -91,8 +91,8 @@ class _Normalise(Function):
                 f"Expected more than 1 value per channel when training, got input size {list(input.shape)}"
             )
         kind = wide.dtype
-        var = from_numpy(squares / total).to(kind)
-        mean = from_numpy(mean).to(kind)
+        var = from_numpy(squares / total).to(input.device, kind)
+        mean = from_numpy(mean).to(input.device, kind)
         invstd = (var + eps).rsqrt()
         if running_mean is not None:
             running_mean.mul_(1 - factor).add_(mean.to(running_mean.dtype), alpha=factor)
@@ -113,7 +113,9 @@ class _Normalise(Function):
         shape = [1, -1] + [1] * (input.ndim - 2)
         wide, g = input.to(mean.dtype), grad.to(mean.dtype)
         centred = wide - mean.view(shape)
-        sums = np.stack([g.sum(dims).numpy(), (g * centred).sum(dims).numpy()]).astype(np.float64)
+        sums = np.stack([g.sum(dims).cpu().numpy(), (g * centred).sum(dims).cpu().numpy()]).astype(
+            np.float64
+        )
         local = sums.copy()
         group = ctx.group
 
@@ -122,7 +124,7 @@ class _Normalise(Function):
             group._transport.reduce(sums, ReduceOp(), None)
 
         group._order.run(call, False, None)
-        mean_g, mean_gx = (from_numpy(row / ctx.total).to(mean.dtype) for row in sums)
+        mean_g, mean_gx = (from_numpy(row / ctx.total).to(mean.device, mean.dtype) for row in sums)
         scale = invstd if weight is None else invstd * weight.to(mean.dtype)
         back = (
             g - mean_g.view(shape) - centred * (invstd * invstd * mean_gx).view(shape)
@@ -130,10 +132,10 @@ class _Normalise(Function):
         grad_weight = (
             None
             if weight is None
-            else (from_numpy(local[1]).to(mean.dtype) * invstd).to(weight.dtype)
+            else (from_numpy(local[1]).to(mean.device, mean.dtype) * invstd).to(weight.dtype)
         )
         grad_bias = (
-            from_numpy(local[0]).to(grad.dtype if weight is None else weight.dtype)
+            from_numpy(local[0]).to(grad.device, grad.dtype if weight is None else weight.dtype)
             if ctx.has_bias
             else None
         )

@@ -31,6 +31,11 @@ def test_sharded(ranks: int) -> None:
     passes("sharded.py", ranks)
 
 
+@pytest.mark.parametrize("backend", ["gloo", "nccl"])
+def test_tensors_on_simulated_gpus(backend: str) -> None:
+    passes("gpus.py", 2, backend, FLAMBEAU_CUDA_SIMULATOR="1")
+
+
 def test_pipeline() -> None:
     passes("pipeline.py", 3)
 

@@ -68,6 +68,12 @@ class Group:
         reshards: bool,
     ) -> None:
         self.mesh, self.policy, self.reshards = mesh, policy, reshards
+        for _, name, p in found:
+            if p.device.type != "cpu":
+                raise NotImplementedError(
+                    f"fully_shard takes parameters of the CPU, and {name} is on {p.device}: on GPUs use "
+                    "DistributedDataParallel"
+                )
         self.group = mesh.get_group(mesh.ndim - 1)
         self.copies = mesh.get_group(0) if mesh.ndim == 2 else None
         self.params = [Sharded(places, name, p, mesh) for places, name, p in found]

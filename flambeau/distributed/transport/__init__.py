@@ -3,6 +3,7 @@
 A transport takes contiguous NumPy arrays, and is used by one thread at a time. What it does:
 
     rank, size
+    xp, takes_devices                        NumPy, or CuPy where arrays of devices are taken
     ends(number, what, timeout)              wait for all; the least and the greatest of their numbers
     broadcast(array, root)
     reduce(array, op, root | None)           in place; None: everybody gets it

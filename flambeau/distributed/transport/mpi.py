@@ -32,6 +32,7 @@ class Mpi:
     """
 
     name = "mpi"
+    xp, takes_devices = np, False
 
     def __init__(self, communicator: Any, line: Lifeline) -> None:
         from mpi4py import MPI

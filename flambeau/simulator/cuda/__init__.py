@@ -45,6 +45,8 @@ from .stream import Event, ExternalStream, Stream, get_current_stream, get_elaps
 
 def __getattr__(name: str) -> Any:
     """Libraries load when they are first asked for, as CuPy's."""
+    if name == "nccl":
+        return import_module(f"{__name__}.nccl")
     if name not in ("cublas", "cusolver"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return import_module(f"{__name__.rpartition('.')[0]}.{name}")
