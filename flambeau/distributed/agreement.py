@@ -7,17 +7,20 @@ hears Ctrl-C, hears of members that have failed, and gives up in the end; and wh
 
 from __future__ import annotations
 
+import time
 import zlib
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from .kinds import DebugLevel, DistBackendError, get_debug_level
+from .kinds import DebugLevel, DistBackendError, DistTimeoutError, get_debug_level
 from .process_group import ProcessGroup
 
 LEAVING = "destroy_process_group"
 """What a member does that leaves, also at the end of its program: others miss it, and it is not their fault."""
+_ASKING = 2.0
+"""Seconds in which those who have waited for too long find out for whom."""
 _LONGEST = 512
 """Bytes of a description that members show each other."""
 
@@ -52,13 +55,33 @@ def agree(group: ProcessGroup, what: str, told: Any, seconds: float | None = Non
         return
     number = mark(what, told)
     limit = group.seconds if seconds is None else seconds
-    ends = transport.ends(number, what, limit)
+    try:
+        ends = transport.ends(number, what, limit)
+    except DistTimeoutError as error:
+        raise DistTimeoutError(f"{error}. {_late(group, what)}") from None
     if ends[0] == ends[1]:
         if get_debug_level() is DebugLevel.DETAIL:
             _tell(group, described(what, told))
         return
     text = _differences(group, described(what, told), limit)
     raise (DistBackendError if LEAVING in text else RuntimeError)(text)
+
+
+def _late(group: ProcessGroup, what: str) -> str:
+    """Who has not come, as far as those who wait can tell each other by the store."""
+    store, key, size = group._store, f"late {what} {group._count}", group.size()
+    store.set(f"{key}/{group.rank()}", b"")
+    end = time.monotonic() + _ASKING
+    while time.monotonic() < end:
+        missing = [i for i in range(size) if not store.check([f"{key}/{i}"])]
+        if not missing:
+            return "All have come by now: they are too slow for the limit."
+        time.sleep(0.1)
+    names = _ranks([group.ranks[i] for i in missing])
+    return (
+        f"{names[0].upper()}{names[1:]} did not come: hung, or busy with something else. (init_process_group(timeout=...) "
+        "sets the limit.)"
+    )
 
 
 def _differences(group: ProcessGroup, mine: str, limit: float) -> str:

@@ -115,6 +115,10 @@ class DistBackendError(DistError):
     """What carries messages has failed, or somebody did not come in time."""
 
 
+class DistTimeoutError(DistBackendError):
+    """Somebody did not come in time."""
+
+
 class DistNetworkError(DistError):
     """Another process cannot be reached."""
 

@@ -107,12 +107,12 @@ def told(kind: type[BaseException], error: BaseException, trace: TracebackType |
     has_failed = True
     if current is not None and not isinstance(error, SystemExit):
         lines = "".join(traceback.format_exception(kind, error, trace))
-        _write_down(error, lines)
+        write_down(error, lines)
         current.fail(f"rank {current.rank} has failed:\n{lines}")
     _before(kind, error, trace)
 
 
-def _write_down(error: BaseException, lines: str) -> None:
+def write_down(error: BaseException, lines: str) -> None:
     """Leave a traceback where a launcher looks for it (torchrun's form)."""
     path = os.environ.get("TORCHELASTIC_ERROR_FILE")
     if not path:

@@ -19,7 +19,7 @@ def test_collectives(ranks: int) -> None:
 
 
 def test_members_that_do_not_do_the_same() -> None:
-    passes("mistakes.py", 3)
+    passes("mistakes.py", 3, "slow")
 
 
 def test_data_parallel() -> None:
@@ -77,3 +77,18 @@ def test_all_are_started_again() -> None:
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("done") == 2
     assert "1 restarts are left" in result.stderr
+
+
+def test_training_goes_on_from_the_newest_checkpoint(tmp_path: Path) -> None:
+    whole = started("resuming.py", 2, str(tmp_path / "a"))
+    broken = started("resuming.py", 2, str(tmp_path / "b"), "fail", flags=("--max-restarts=1",))
+    assert (whole.returncode, broken.returncode) == (0, 0), whole.stderr + broken.stderr
+    assert "OSError: the network is gone" in broken.stderr
+    assert broken.stdout.count("from 4") == 2
+    results = [re.findall(r"result (\S+)", run.stdout) for run in (whole, broken)]
+    assert results[0] == results[1]
+    assert len(set(results[0])) == 1
+
+
+def test_collectives_with_gradients() -> None:
+    passes("differentiable.py", 3)

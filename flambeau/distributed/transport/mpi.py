@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..kinds import DistBackendError, RedOpType, ReduceOp
+from ..kinds import DistBackendError, DistTimeoutError, RedOpType, ReduceOp
 from ..lifeline import Lifeline
 from .arrays import as_bytes, check, plan
 
@@ -87,10 +87,8 @@ class Mpi:
                 self.line.check()
                 look = now + _LOOK
                 if now - begin > timeout:
-                    raise DistBackendError(
-                        f"rank {self.rank} has waited {timeout:g} s in {what} for the others of its group of {self.size}: "
-                        "one of them hangs, or does something else. (init_process_group(timeout=...) sets the limit, and "
-                        "TORCH_DISTRIBUTED_DEBUG=DETAIL says who does what.)"
+                    raise DistTimeoutError(
+                        f"rank {self.rank} has waited {timeout:g} s in {what} for the others of its group of {self.size}"
                     )
 
     # ------------------------------------------------------------------------- collectives

@@ -54,7 +54,9 @@ if len(sys.argv) > 1:
 
     slow = dist.new_group(timeout=datetime.timedelta(seconds=1))
     if not first:
-        refused(lambda: dist.barrier(group=slow), "has waited 1 s in barrier")
+        refused(
+            lambda: dist.barrier(group=slow), "has waited 1 s in barrier", "Rank 0 did not come"
+        )
     dist.barrier()
     if not first:
         refused(

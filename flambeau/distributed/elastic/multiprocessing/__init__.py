@@ -1,0 +1,4 @@
+"""Processes of a launcher.
+
+Source: torch.distributed.elastic.multiprocessing
+"""
