@@ -20,7 +20,7 @@ from ..profiler.naming import ANNOTATION
 from ..profiler.recorder import active as profilers
 from .agreement import agree
 from .kinds import ReduceOp
-from .process_group import ProcessGroup, chosen, place, world
+from .process_group import ProcessGroup, chosen, place
 from .work import Work
 
 
@@ -613,8 +613,20 @@ def all_gather_coalesced(
 all_gather_single, reduce_scatter_single = all_gather_into_tensor, reduce_scatter_tensor
 
 __all__ = [
-    name
-    for name in globals()
-    if name.startswith(("all_", "reduce", "broadcast", "gather", "scatter", "barrier"))
+    "all_gather",
+    "all_gather_coalesced",
+    "all_gather_into_tensor",
+    "all_gather_single",
+    "all_reduce",
+    "all_reduce_coalesced",
+    "all_to_all",
+    "all_to_all_single",
+    "barrier",
+    "broadcast",
+    "gather",
+    "reduce",
+    "reduce_scatter",
+    "reduce_scatter_single",
+    "reduce_scatter_tensor",
+    "scatter",
 ]
-_ = world

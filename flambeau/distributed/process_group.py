@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from .._caller import warn
-from .kinds import Backend, default_pg_timeout
+from .kinds import Backend
 from .store import Store
 from .work import Order
 
@@ -249,6 +249,3 @@ def place(rank: int | None, group_rank: int | None, group: ProcessGroup, what: s
         return group.position(int(rank))  # type: ignore[arg-type]
     get_global_rank(group, group_rank)
     return group_rank
-
-
-__all__ = ["NOT_MADE", "default_pg_timeout"]

@@ -299,10 +299,9 @@ class Reducer:
             bucket.flat[...] = 0
             self._send(bucket)
         self.sent = len(self.buckets)
-        used = self._used_by_anybody()
+        self._used_by_anybody()
         for bucket in self.buckets:
             bucket.work.wait()
-        del used
         self.expects = False
 
 

@@ -69,7 +69,6 @@ if rank == 0:
     print(f"result {total:.5f}")
 if what == "write" and size > 1:
     before = sorted(os.listdir(os.path.join(folder, "first")))
-    real = torch.save
     from torch.distributed.checkpoint import storage
 
     def broken(*args):

@@ -10,7 +10,6 @@ from torch.distributed.optim import ZeroRedundancyOptimizer
 from torch.distributed.tensor import DTensor, Partial, Replicate, Shard, distribute_tensor, zeros
 from torch.distributed.tensor.parallel import (
     ColwiseParallel,
-    PrepareModuleInput,
     RowwiseParallel,
     SequenceParallel,
     parallelize_module,
@@ -156,6 +155,5 @@ for plan in (
         torch.testing.assert_close(
             value, q, rtol=1e-4, atol=1e-5, msg=lambda text, name=name: f"{name}: {text}"
         )
-del PrepareModuleInput
 dist.destroy_process_group()
 print("done\n", end="", flush=True)

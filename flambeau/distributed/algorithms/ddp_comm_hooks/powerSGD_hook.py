@@ -141,9 +141,8 @@ def batched_powerSGD_hook(state: PowerSGDState, bucket: GradBucket) -> Future[Te
     padded = buffer.new_zeros(side * side)
     padded[: buffer.numel()] = buffer
     square = padded.view(side, side)
-    result = _compressed(state, bucket, group, [square], whole=False).wait()
+    _compressed(state, bucket, group, [square], whole=False).wait()
     buffer.copy_(square.reshape(-1)[: buffer.numel()])
-    del result
     done: Future[Any] = Future()
     done.set_result(buffer)
     return done
