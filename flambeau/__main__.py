@@ -32,6 +32,11 @@ def _parser() -> argparse.ArgumentParser:
         usage="%(prog)s [-h] SCRIPT [ARGS ...]\n       %(prog)s [-h] -m MODULE [ARGS ...]",
         epilog="Everything after SCRIPT or MODULE is passed to the program.",
     )
+    commands.add_parser(
+        "torchrun",
+        help="start such a program in several processes, with torchrun's flags",
+        add_help=False,
+    )
     run.add_argument("-m", dest="module", action="store_true", help="SCRIPT is a module's name")
     run.add_argument("script", metavar="SCRIPT", help="the Python file to run as __main__")
     return parser
@@ -42,6 +47,8 @@ def _split(arguments: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
 
     argparse cannot: it would take the program's ``--help`` or ``--`` for its own.
     """
+    if arguments[:1] == ["torchrun"]:
+        return arguments[:1], arguments[1:]
     if not arguments or arguments[0] != "run":
         return arguments, ()
     ours = 3 if arguments[1:2] == ["-m"] else 2
@@ -65,6 +72,8 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     if options.command == "demo":
         return _script.run_script(str(_demo_script()), theirs)
+    if options.command == "torchrun":
+        return _script.run_module("flambeau.distributed.run", theirs)
     compat.install(children=True)
     if options.module:
         return _script.run_module(options.script, theirs)

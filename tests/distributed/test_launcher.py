@@ -52,6 +52,15 @@ def test_variables(show: Path) -> None:
     assert lines[1][1:] == [["--lr", "0.1"], "__main__", "torch"]
 
 
+def test_torchrun_is_a_command(show: Path) -> None:
+    command = [sys.executable, "-m", "flambeau", "torchrun", "--nproc-per-node=2", str(show), "-x"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    lines = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    found = [json.loads(line) for line in lines.stdout.splitlines()]
+    assert sorted(x[0]["RANK"] for x in found) == ["0", "1"]
+    assert found[0][1:] == [["-x"], "__main__", "torch"]
+
+
 def test_cores_are_shared_out(show: Path) -> None:
     result = started(show, 2, OMP_NUM_THREADS="")
     assert result.returncode == 0
@@ -81,29 +90,22 @@ def test_what_is_printed_goes_to_files(show: Path, tmp_path: Path) -> None:
         assert '"LOCAL_RANK"' in (logs / "attempt_0" / rank / "stdout.log").read_text()
 
 
-def test_two_machines(show: Path) -> None:
+@pytest.mark.parametrize("way", ["static", "c10d"])
+def test_two_machines(show: Path, way: str) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(ROOT),
-        "FLAMBEAU_DISTRIBUTED_SECRET": "known to both",
-    }
-    common = [
-        "--nnodes=2",
-        "--nproc-per-node=1",
-        "--master-addr=127.0.0.1",
-        f"--master-port={port}",
-    ]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "FLAMBEAU_DISTRIBUTED_SECRET": "of both"}
+    common = ["--nnodes=2", "--nproc-per-node=1"]
+    if way == "static":
+        common += ["--master-addr=127.0.0.1", f"--master-port={port}"]
+    else:
+        common += ["--rdzv-backend=c10d", f"--rdzv-endpoint=127.0.0.1:{port}"]
     running = [
         subprocess.Popen(
             [
-                sys.executable,
-                "-m",
-                "flambeau.distributed.run",
-                *common,
-                f"--node-rank={node}",
+                *(sys.executable, "-m", "flambeau.distributed.run", *common),
+                *([f"--node-rank={node}"] if way == "static" else []),
                 str(show),
             ],
             env=environment,
@@ -114,10 +116,8 @@ def test_two_machines(show: Path) -> None:
     ]
     lines = [json.loads(p.communicate(timeout=60)[0]) for p in running]
     assert [p.returncode for p in running] == [0, 0]
-    assert [(x[0]["RANK"], x[0]["WORLD_SIZE"], x[0]["GROUP_RANK"]) for x in lines] == [
-        ("1", "2", "1"),
-        ("0", "2", "0"),
-    ]
+    told = sorted((x[0]["RANK"], x[0]["WORLD_SIZE"], x[0]["GROUP_RANK"]) for x in lines)
+    assert told == [("0", "2", "0"), ("1", "2", "1")]
 
 
 def test_nothing_is_left_running(tmp_path: Path) -> None:
