@@ -184,8 +184,12 @@ def get_node_local_rank(fallback_rank: int | None = None) -> int:
 
 def __getattr__(name: str) -> Any:
     if name in (
+        "_composable",
+        "_functional_collectives",
+        "_tensor",
         "algorithms",
         "checkpoint",
+        "constants",
         "device_mesh",
         "distributed_c10d",
         "elastic",

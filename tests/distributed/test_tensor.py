@@ -4,7 +4,7 @@ import pytest
 
 import flambeau as torch
 from flambeau.distributed import tensor
-from flambeau.distributed.tensor.placement import part_of
+from flambeau.distributed.tensor.placement_types import part_of
 
 
 def test_a_plain_tensor_is_of_one_process():

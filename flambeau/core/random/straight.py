@@ -44,6 +44,8 @@ def few(out: np.ndarray, generator: Generator | None, name: str, *given: Any) ->
     if fill is None:
         return False
     generator = generator or default_generator
+    if generator.device_type != "cpu":
+        return False  # the general way says why not
     if out.flags.carray:
         fill(out, generator)
     else:

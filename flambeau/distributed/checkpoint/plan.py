@@ -11,7 +11,7 @@ from typing import Any
 
 from ...core.tensor import Tensor
 from ..tensor.dtensor import DTensor, _local
-from ..tensor.placement import Shard, part_of
+from ..tensor.placement_types import Shard, part_of
 
 
 class CheckpointException(Exception):

@@ -19,7 +19,7 @@ from ..collective import own, start
 from ..device_mesh import DeviceMesh
 from ..kinds import ReduceOp
 from ..tensor.dtensor import DTensor, _local, distribute_tensor
-from ..tensor.placement import Replicate, Shard, part_of
+from ..tensor.placement_types import Replicate, Shard, part_of
 from .memory import Pages
 from .policy import MixedPrecisionPolicy
 

@@ -76,3 +76,23 @@ class CustomPolicy:
 
     def __init__(self, lambda_fn: Callable[[Any], Any]) -> None:
         self._matches = lambda_fn
+
+
+def lambda_auto_wrap_policy(
+    module: Any, recurse: bool, nonwrapped_numel: int, lambda_fn: Callable[[Any], bool]
+) -> bool:
+    """Parts for which a function says so.
+
+    Source: torch.distributed.fsdp.wrap.lambda_auto_wrap_policy
+    """
+    return True if recurse else bool(lambda_fn(module))
+
+
+def _or_policy(
+    module: Any, recurse: bool, nonwrapped_numel: int, policies: Collection[Callable]
+) -> bool:
+    """Parts that one of several policies takes."""
+    return any(
+        policy(module=module, recurse=recurse, nonwrapped_numel=nonwrapped_numel)
+        for policy in policies
+    )

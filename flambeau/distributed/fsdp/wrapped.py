@@ -76,6 +76,47 @@ class ShardedStateDictConfig:
 
 
 @dataclass
+class LocalStateDictConfig:
+    """Each process' parts.
+
+    Source: torch.distributed.fsdp.LocalStateDictConfig
+    """
+
+    offload_to_cpu: bool = False
+
+
+@dataclass
+class FullOptimStateDictConfig:
+    """The whole state of optimisers.
+
+    Source: torch.distributed.fsdp.FullOptimStateDictConfig
+    """
+
+    offload_to_cpu: bool = True
+    rank0_only: bool = False
+
+
+@dataclass
+class ShardedOptimStateDictConfig:
+    """The state of optimisers of each process' parts.
+
+    Source: torch.distributed.fsdp.ShardedOptimStateDictConfig
+    """
+
+    offload_to_cpu: bool = True
+
+
+class OptimStateKeyType(enum.Enum):
+    """How the state of optimisers names parameters.
+
+    Source: torch.distributed.fsdp.OptimStateKeyType
+    """
+
+    PARAM_NAME = 1
+    PARAM_ID = 2
+
+
+@dataclass
 class MixedPrecision:
     """The dtypes of what is computed and sent.
 

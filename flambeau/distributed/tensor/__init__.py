@@ -7,7 +7,7 @@ from ..device_mesh import DeviceMesh, init_device_mesh
 from . import rules as rules
 from .dtensor import DTensor, distribute_module, distribute_tensor
 from .make import empty, full, ones, rand, randn, zeros
-from .placement import Partial, Placement, Replicate, Shard
+from .placement_types import Partial, Placement, Replicate, Shard
 
 __all__ = [
     "DTensor",

@@ -18,7 +18,7 @@ from ...core.tensor import Tensor
 from ..device_mesh import DeviceMesh
 from ..kinds import ReduceOp
 from .moves import CopyToAll, Gather, SumOfAll, TakePart
-from .placement import Partial, Placement, Replicate, Shard, part_of
+from .placement_types import Partial, Placement, Replicate, Shard, part_of
 
 _GRAD: Any = Tensor.grad
 _JOINS = {

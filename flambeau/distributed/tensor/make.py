@@ -10,7 +10,7 @@ from typing import Any
 
 from ..device_mesh import DeviceMesh
 from .dtensor import DTensor, _lay, _mesh, distribute_tensor
-from .placement import Placement, Shard, part_of
+from .placement_types import Placement, Shard, part_of
 
 
 def _made(

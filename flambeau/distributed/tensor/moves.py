@@ -17,7 +17,7 @@ from ...ops.create.data import from_numpy
 from ..collective import own, start
 from ..kinds import ReduceOp
 from ..process_group import ProcessGroup
-from .placement import part_of
+from .placement_types import part_of
 
 
 def _reduced(x: Any, group: ProcessGroup, op: Any = ReduceOp.SUM) -> Any:

@@ -13,7 +13,7 @@ from ...core.tensor import Tensor
 from ..kinds import ReduceOp
 from .dtensor import DTensor, _again, _local
 from .moves import CopyToAll, SumOfAll
-from .placement import Partial, Replicate, Shard
+from .placement_types import Partial, Replicate, Shard
 
 ACCESS = {"__get__", "__set__", "__delete__"}
 PLAIN = {
@@ -288,7 +288,7 @@ def _embedding(func: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
         if how == Shard(1):
             return DTensor._made(func(index, table), mesh, [Shard(len(shape) - 1)], shape)
         if how == Shard(0):
-            from .placement import part_of
+            from .placement_types import part_of
 
             begin, end = part_of(weight.shape[0], mesh.size(0), mesh.get_local_rank(0))
             here = (index >= begin) & (index < end)

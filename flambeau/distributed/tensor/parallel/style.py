@@ -18,7 +18,7 @@ from ....nn.linear import Linear
 from ....nn.parameter import Parameter
 from ...device_mesh import DeviceMesh
 from ..dtensor import DTensor, distribute_module, distribute_tensor
-from ..placement import Placement, Replicate, Shard
+from ..placement_types import Placement, Replicate, Shard
 
 
 class ParallelStyle(ABC):

@@ -41,6 +41,18 @@ class Shard(Placement):
 
 
 @dataclass(frozen=True)
+class _StridedShard(Placement):
+    """What PyTorch gives a tensor that is cut twice along one dimension, in the other order. None lies so here; packages
+    ask whether one does.
+
+    Source: torch.distributed.tensor.placement_types._StridedShard
+    """
+
+    dim: int
+    split_factor: int = 1
+
+
+@dataclass(frozen=True)
 class Replicate(Placement):
     """Each process has all of it.
 

@@ -1,0 +1,4 @@
+"""Activation checkpointing of modules.
+
+Source: torch.distributed.algorithms._checkpoint
+"""
