@@ -68,7 +68,7 @@ def test_who_fails_is_named_and_the_others_end(how: str, words: list[str]) -> No
         assert word in report, result.stderr
     assert all(word in result.stderr for word in words)
     failed = float(re.findall(r"failed at (\S+)", result.stdout)[0])
-    assert ended - failed < 5
+    assert ended - failed < 20  # about a second on a quiet machine
     assert "done" not in result.stdout
 
 

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from ... import distributed
 from ...core.device import CPU
 from .sampler import Sampler
 
@@ -36,6 +35,8 @@ class DistributedSampler(Sampler[int]):
         seed: int = 0,
         drop_last: bool = False,
     ) -> None:
+        if num_replicas is None or rank is None:
+            from ... import distributed
         if num_replicas is None:
             num_replicas = distributed.get_world_size()
         if rank is None:
