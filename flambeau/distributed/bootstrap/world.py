@@ -7,6 +7,7 @@ proves that it belongs to them, and hands the connection on.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import socket
@@ -93,7 +94,20 @@ def joined(rank: int, size: int, store: Store, host: str) -> Any:
         raise DistBackendError(
             f"{size} processes were asked for, and MPI knows of {world.size}. {how}"
         )
-    return world.Dup() if world.rank == rank else world.Split(0, rank)
+    made = world.Dup() if world.rank == rank else world.Split(0, rank)
+    made.Barrier()  # by now all have the memory that they share
+    _forget_names()
+    return made
+
+
+def _forget_names() -> None:
+    """Take away the names of the memory that MPICH shares on this machine: it stays as long as somebody has it, and nothing
+    is left behind of a process that is killed."""
+    with contextlib.suppress(OSError), open("/proc/self/maps", encoding="utf-8") as maps:
+        names = {line.split()[-1] for line in maps if "/dev/shm/mpich_shm_" in line}
+        for name in names:
+            with contextlib.suppress(OSError):
+                os.unlink(name)
 
 
 def _introduce(rank: int, size: int, store: Store, host: str) -> None:
