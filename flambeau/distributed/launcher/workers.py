@@ -121,7 +121,7 @@ class Workers:
                     env={**environment, "TORCHELASTIC_ERROR_FILE": str(error)},
                     stdout=streams[0],
                     stderr=streams[1],
-                    preexec_fn=_die_with_parent,
+                    preexec_fn=_die_with_parent if os.name == "posix" else None,
                 )
             )
             self._pump(i, streams, teed[i], not shown or i in shown)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import time
 from collections.abc import Iterator
@@ -44,6 +43,8 @@ class FileStore(Store):
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[int]:
+        import fcntl  # of POSIX systems
+
         while True:
             number = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
             try:
