@@ -464,10 +464,10 @@ def _list_of_root(
 ) -> list[Tensor]:
     if not here:
         if items:
-            raise ValueError(f"Argument ``{name}`` must NOT be specified on non-{which} ranks.")
+            raise ValueError(f"``{name}`` belongs to the {which} rank alone")
         return []
     if not items:
-        raise ValueError(f"Argument ``{name}`` must be specified on {which} rank.")
+        raise ValueError(f"the {which} rank needs ``{name}``")
     if len(items) != group.size():
         raise ValueError(f"``{name}`` has {len(items)} tensors for {group.size()} members")
     return listed(items, name)

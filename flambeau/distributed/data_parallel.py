@@ -95,15 +95,15 @@ class DistributedDataParallel(Module, Joinable):
                 )
         if device_mesh is not None:
             if process_group is not None:
-                raise RuntimeError("Cannot specify both process_group and device_mesh arguments.")
+                raise RuntimeError("pass process_group or device_mesh, not both")
             process_group = device_mesh.get_group(0)
         named = _trained(module)
         if not named:
             raise RuntimeError(
-                "DistributedDataParallel is not needed when a module doesn't have any parameter that requires a gradient."
+                "the module has no parameter that requires a gradient: DistributedDataParallel has nothing to do"
             )
         if device_ids is not None and len(device_ids) > 1:
-            raise ValueError("device_ids can only be None or contain a single element.")
+            raise ValueError("device_ids: None, or a list of one device")
         self.process_group: ProcessGroup = world() if process_group is None else process_group
         self.module = module
         self.device_ids = None if device_ids is None else list(device_ids)
@@ -216,9 +216,9 @@ class DistributedDataParallel(Module, Joinable):
         Source: torch.nn.parallel.DistributedDataParallel.register_comm_hook
         """
         if not callable(hook):
-            raise TypeError("Communication hook must be callable.")
+            raise TypeError("a communication hook is a function")
         if self.reducer.hook is not None:
-            raise RuntimeError("register_comm_hook can only be called once.")
+            raise RuntimeError("there is a communication hook already")
         self.reducer.hook = (hook, state)
 
     def _set_static_graph(self) -> None:

@@ -58,7 +58,7 @@ class DeviceMesh:
             init_process_group(None)
         ranks = np.asarray(mesh.numpy() if isinstance(mesh, Tensor) else mesh, np.int64)
         if len(np.unique(ranks)) != ranks.size:
-            raise RuntimeError(f"Mesh must not contain the same rank twice: {ranks.tolist()}")
+            raise RuntimeError(f"a mesh has every rank once: {ranks.tolist()}")
         names = None if mesh_dim_names is None else tuple(mesh_dim_names)
         if names is not None and (len(names) != ranks.ndim or len(set(names)) < len(names)):
             raise RuntimeError(f"mesh_dim_names {names} are not {ranks.ndim} different names")
@@ -132,7 +132,7 @@ class DeviceMesh:
             KeyError: There is no such dimension.
         """
         if self.mesh_dim_names is None:
-            raise RuntimeError("Cannot slice a DeviceMesh without mesh_dim_names!")
+            raise RuntimeError("a mesh whose dimensions have no names has no parts to name")
         wanted = (names,) if isinstance(names, str) else tuple(names)
         if wanted == self.mesh_dim_names:
             return self
@@ -166,7 +166,7 @@ class DeviceMesh:
         one = isinstance(group, ProcessGroup)
         ranks = list(group.ranks) if one else mesh
         if ranks is None:
-            raise ValueError("Must pass mesh if passing multiple ProcessGroups")
+            raise ValueError("several groups need a mesh")
         return cls(
             device_type,
             ranks,
@@ -233,11 +233,10 @@ def init_device_mesh(
     shape = tuple(int(n) for n in mesh_shape)
     if mesh_dim_names is not None and len(mesh_dim_names) != len(shape):
         raise RuntimeError(
-            f"mesh_shape and mesh_dim_names should have same length! Found len(mesh_dim_names): {len(mesh_dim_names)} and "
-            f"len(mesh_shape): {len(shape)}."
+            f"a mesh of {len(shape)} dimensions has as many mesh_dim_names, not {len(mesh_dim_names)}"
         )
     if mesh_dim_names is not None and len(set(mesh_dim_names)) < len(mesh_dim_names):
-        raise RuntimeError(f"Each mesh_dim_name must be unique: {list(mesh_dim_names)}")
+        raise RuntimeError(f"a name for each dimension, every one another: {list(mesh_dim_names)}")
     if not is_initialized():
         init_process_group(None)
     count = int(np.prod(shape))

@@ -211,15 +211,11 @@ def new_group(
     if sort_ranks:
         members.sort()
     if len(members) > size:
-        raise ValueError(
-            "the new group's world size should be less or equal to the world size set by init_process_group"
-        )
+        raise ValueError("the new group is larger than the run that init_process_group has joined")
     if len(set(members)) < len(members):
         raise ValueError(f"a group has every rank once: {members}")
     if any(not 0 <= r < size for r in members):
-        raise ValueError(
-            "The new group's rank should be within the world_size set by init_process_group"
-        )
+        raise ValueError("a rank of the new group is none of the run")
     named = whole._backend if backend is None else backend_of(backend)
     limit = whole._timeout if timeout is None else timeout
     name = f"group {next(_numbers)}" if not use_local_synchronization else f"members {members}"
@@ -263,15 +259,11 @@ def new_subgroups(
         local = told_local_ranks()
         group_size = local[1] if local is not None else len(ranks)
     if group_size <= 0:
-        raise ValueError(f"The arg 'group_size' ({group_size}) must be positive")
+        raise ValueError(f"group_size={group_size}: a group has one member at least")
     if len(ranks) < group_size:
-        raise ValueError(
-            f"The arg 'group_size' ({group_size}) must not exceed the world size ({len(ranks)})"
-        )
+        raise ValueError(f"group_size={group_size}: there are {len(ranks)} processes")
     if len(ranks) % group_size:
-        raise ValueError(
-            f"The world size ({len(ranks)}) must be divisible by 'group_size={group_size}'"
-        )
+        raise ValueError(f"group_size={group_size} does not divide {len(ranks)} processes evenly")
     parts = [ranks[i : i + group_size] for i in range(0, len(ranks), group_size)]
     return new_subgroups_by_enumeration(parts, timeout, backend, pg_options, group_desc)
 
@@ -291,7 +283,7 @@ def new_subgroups_by_enumeration(
     Source: torch.distributed.new_subgroups_by_enumeration
     """
     if not ranks_per_subgroup_list:
-        raise ValueError("The arg 'ranks_per_subgroup_list' cannot be empty")
+        raise ValueError("ranks_per_subgroup_list names no group")
     every = [rank for ranks in ranks_per_subgroup_list for rank in ranks]
     if len(set(every)) < len(every):
         raise ValueError("a rank is in two subgroups")
@@ -317,7 +309,7 @@ def split_group(
     """
     parent = parent_pg or world()
     if not split_ranks:
-        raise ValueError("split_ranks cannot be None or empty")
+        raise ValueError("split_ranks names no part")
     parts = [[parent.ranks[i] for i in part] for part in split_ranks]
     return new_subgroups_by_enumeration(parts, timeout, backend, pg_options, group_desc)[0]
 

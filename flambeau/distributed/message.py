@@ -180,9 +180,7 @@ class P2POp:
         group_peer: int | None = None,
     ) -> None:
         if op not in (isend, irecv):
-            raise ValueError(
-                "Invalid ``op``. Expected ``op`` to be of type ``torch.distributed.isend`` or ``torch.distributed.irecv``."
-            )
+            raise ValueError("P2POp: op is torch.distributed.isend or torch.distributed.irecv")
         checked(tensor, "tensor")
         self.op, self.tensor, self.peer, self.group, self.tag = op, tensor, peer, group, tag
         self.group_peer = group_peer
@@ -201,9 +199,7 @@ def batch_isend_irecv(p2p_op_list: list[P2POp]) -> list[Work]:
     Source: torch.distributed.batch_isend_irecv
     """
     if not isinstance(p2p_op_list, list) or not all(isinstance(x, P2POp) for x in p2p_op_list):
-        raise ValueError(
-            "Invalid ``p2p_op_list``. Each op is expected to to be of type ``torch.distributed.P2POp``."
-        )
+        raise ValueError("batch_isend_irecv takes a list of P2POp")
     if not p2p_op_list:
         raise ValueError("batch_isend_irecv got an empty list")
     library = _library(p2p_op_list)

@@ -107,12 +107,10 @@ def gather_object(
     here = found.rank() == root
     if here and (object_gather_list is None or len(object_gather_list) != found.size()):
         raise ValueError(
-            "Argument ``object_gather_list`` must be specified on destination rank, with a place for each."
+            "the destination rank needs object_gather_list, with a place for each member"
         )
     if not here and object_gather_list:
-        raise ValueError(
-            "Argument ``object_gather_list`` must NOT be specified on non-destination ranks."
-        )
+        raise ValueError("object_gather_list belongs to the destination rank alone")
     data = encoded(obj)
 
     def run() -> None:
@@ -182,9 +180,7 @@ def scatter_object_list(
     if found is None:
         return
     if not scatter_object_output_list:
-        raise ValueError(
-            "Expected argument scatter_object_output_list to be a list of size at least 1."
-        )
+        raise ValueError("scatter_object_output_list needs a place for what this process gets")
     root = place(0 if src is None and group_src is None else src, group_src, found, "src")
     here, count = found.rank() == root, found.size()
     if here and (scatter_object_input_list is None or len(scatter_object_input_list) != count):

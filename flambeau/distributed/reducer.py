@@ -166,10 +166,9 @@ class Reducer:
             return
         late = [self.names[id(b.params[i])] for b in self.buckets for i in sorted(b.missing)]
         raise RuntimeError(
-            "Expected to have finished reduction in the prior iteration before starting a new one. The loss did "
-            "not depend on "
-            f"all parameters of the module: {', '.join(late)} had no gradient. Pass find_unused_parameters=True to "
-            "DistributedDataParallel, or let every output take part in the loss."
+            f"the reduction of the step before is not finished: the loss did not depend on {', '.join(late)}, so that the "
+            "others waited for it. Pass find_unused_parameters=True to DistributedDataParallel, or let every output take "
+            "part in the loss."
         )
 
     def _arrived(self, param: Tensor) -> None:
@@ -191,10 +190,8 @@ class Reducer:
                 self._fill(bucket, i, param)
                 return
             raise RuntimeError(
-                f"Expected to mark a variable ready only once: {self.names[key]} got two gradients in one step, "
-                "because it is used "
-                "in several backwards (checkpoints that are reentrant, or a second backward). static_graph=True "
-                "allows it."
+                f"{self.names[key]} got two gradients in one step: it is used in several backwards (reentrant checkpoints, "
+                "or a second backward). static_graph=True allows it."
             )
         bucket.missing.discard(i)
         self._fill(bucket, i, param)

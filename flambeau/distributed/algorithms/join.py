@@ -88,12 +88,12 @@ class Join:
         **kwargs: Any,
     ) -> None:
         if not joinables:
-            raise ValueError("The join context manager requires at least one joinable")
+            raise ValueError("Join: there is no joinable")
         self._joinables, self._enable, self._throws = joinables, enable, throw_on_early_termination
         self._hooks = [x.join_hook(**kwargs) for x in joinables]
         groups = {id(x.join_process_group): x.join_process_group for x in joinables}
         if len(groups) > 1:
-            raise ValueError("Using join context manager with multiple process groups")
+            raise ValueError("all joinables of a context belong to one process group")
         (self._group,) = groups.values()
 
     def __enter__(self) -> Join:
@@ -157,7 +157,7 @@ class Join:
 
 
 WARN_AFTER = 1000
-TERMINATED = "Detected at least one rank that exhausted inputs. Throwing across all ranks."
+TERMINATED = "a process has come to the end of its inputs, and all were to stop then"
 
 
 def _counted(joinable: Any, works: bool) -> tuple[int, int]:

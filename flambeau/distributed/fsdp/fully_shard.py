@@ -156,11 +156,11 @@ def fully_shard(
     for m in modules:
         if type(m).__name__ in ("ModuleList", "ModuleDict"):
             raise ValueError(
-                f"fully_shard does not support containers that do not implement forward: {m}"
+                f"fully_shard: {type(m).__name__} has no forward; apply it to the modules in it"
             )
     mesh = init_device_mesh("cpu", (get_world_size(),)) if mesh is None else mesh
     if mesh.ndim not in (1, 2):
-        raise ValueError(f"fully_shard expects a 1D or 2D DeviceMesh but got {mesh}")
+        raise ValueError(f"fully_shard: a mesh of one or two dimensions, not {mesh}")
     found = _found(modules, ignored_params or set())
     group = Group(found, mesh, mp_policy, reshard_after_forward is not False)
     group.decided = reshard_after_forward is not None

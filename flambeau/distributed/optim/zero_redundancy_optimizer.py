@@ -211,9 +211,8 @@ class ZeroRedundancyOptimizer(Optimizer, Joinable):
         """
         if self._all_states is None:
             raise RuntimeError(
-                f"Optimizer state has not been consolidated on this rank. Please call "
-                f"`consolidate_state_dict(to={self.rank})` "
-                "on all ranks beforehand if you meant to save the global state."
+                f"the state of the others is not here: all ranks call consolidate_state_dict(to={self.rank}) before "
+                f"rank {self.rank} asks for it"
             )
         number, state = self._number(), {}
         for part in self._all_states:

@@ -247,8 +247,7 @@ def _lay(placements: Sequence[Placement] | None, mesh: DeviceMesh, ndim: int) ->
     lay = [Replicate()] * mesh.ndim if placements is None else list(placements)
     if len(lay) != mesh.ndim:
         raise ValueError(
-            f"`placements` must have the same length as `device_mesh.ndim`! Found placements length: {len(lay)}, "
-            f"and device_mesh.ndim: {mesh.ndim}."
+            f"a mesh of {mesh.ndim} dimensions takes as many placements, not {len(lay)}"
         )
     return [Shard(p.dim % ndim) if isinstance(p, Shard) and ndim else p for p in lay]
 

@@ -53,8 +53,7 @@ class PowerSGDState:
     ) -> None:
         if (use_error_feedback or warm_start) and start_powerSGD_iter <= 1:
             raise ValueError(
-                "Expect `start_powerSGD_iter` > 1 if `use_error_feedback` or `warm_start` is enabled, because PowerSGD can "
-                "only be applied after the first two iterations in DDP."
+                f"start_powerSGD_iter={start_powerSGD_iter}: error feedback and warm starts need two plain steps before"
             )
         self.process_group, self.matrix_approximation_rank = (
             process_group,

@@ -115,9 +115,7 @@ class ColwiseParallel(_Layer):
             return {"weight": Shard(0), "bias": Shard(0)}
         if isinstance(module, Embedding):
             return {"weight": Shard(1)}
-        raise NotImplementedError(
-            "ColwiseParallel currently only support nn.Linear and nn.Embedding!"
-        )
+        raise NotImplementedError("ColwiseParallel is for nn.Linear and nn.Embedding")
 
 
 class RowwiseParallel(_Layer):
@@ -148,9 +146,7 @@ class RowwiseParallel(_Layer):
         if isinstance(module, Embedding):
             self.input, self.desired = self.given or Replicate(), Replicate()
             return {"weight": Shard(0)}
-        raise NotImplementedError(
-            "RowwiseParallel currently only support nn.Linear and nn.Embedding!"
-        )
+        raise NotImplementedError("RowwiseParallel is for nn.Linear and nn.Embedding")
 
 
 class SequenceParallel(ParallelStyle):
@@ -202,7 +198,7 @@ class PrepareModuleInput(ParallelStyle):
         self.given = () if input_layouts is None else _as_tuple(input_layouts)
         self.wanted = () if desired_input_layouts is None else _as_tuple(desired_input_layouts)
         if len(self.given) != len(self.wanted):
-            raise AssertionError("input_layouts and desired_input_layouts should have same length!")
+            raise AssertionError("input_layouts and desired_input_layouts are of one length")
         self.named, self.named_wanted = (
             dict(input_kwarg_layouts or {}),
             dict(desired_input_kwarg_layouts or {}),
@@ -212,7 +208,7 @@ class PrepareModuleInput(ParallelStyle):
     def _apply(self, module: Any, device_mesh: DeviceMesh) -> Any:
         def change(m: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
             if self.given and len(args) < len(self.given):
-                raise ValueError("module inputs and input_layouts should have same length!")
+                raise ValueError("the module got fewer inputs than input_layouts has")
             lays = [*zip(self.given, self.wanted), *[(None, None)] * (len(args) - len(self.given))]
             made = [self._made(x, device_mesh, g, w) for x, (g, w) in zip(args, lays)]
             named = {
@@ -247,9 +243,7 @@ class PrepareModuleOutput(ParallelStyle):
     ) -> None:
         self.given, self.wanted = _as_tuple(output_layouts), _as_tuple(desired_output_layouts)
         if len(self.given) != len(self.wanted):
-            raise AssertionError(
-                "output_layouts and desired_output_layouts should have same length!"
-            )
+            raise AssertionError("output_layouts and desired_output_layouts are of one length")
         self.use_local_output = use_local_output
 
     def _apply(self, module: Any, device_mesh: DeviceMesh) -> Any:
@@ -320,10 +314,7 @@ def parallelize_module(
             f"parallelize_module takes a mesh of one dimension, got {mesh}: mesh['name'] is a part of it"
         )
     if parallelize_plan is None:
-        warn(
-            "No parallelize_plan is provided and auto-parallel is not supported at the moment, so this "
-            "parallelize_module call will do nothing."
-        )
+        warn("parallelize_module was given no parallelize_plan, and leaves the module as it is")
         return module
     if isinstance(parallelize_plan, ParallelStyle):
         parallelize_plan.src_data_rank = src_data_rank
@@ -331,9 +322,7 @@ def parallelize_module(
     for path, style in parallelize_plan.items():
         found = _matching(module, path.split(".") if path else [])
         if not found:
-            warn(
-                f"Parallelize plan key '{path}' could not be resolved: the module has no such part"
-            )
+            warn(f"Parallelize plan key '{path}' fits no part of the module")
         for part in found:
             parallelize_module(part, mesh, style, src_data_rank=src_data_rank)
     return module
