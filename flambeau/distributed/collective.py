@@ -238,6 +238,27 @@ def broadcast(
     )
 
 
+def broadcast_together(tensors: Sequence[Tensor], root: int, group: ProcessGroup) -> None:
+    """Give all members the tensors of one, those of one dtype in one message.
+
+    Args:
+        root: Its rank in the group.
+    """
+    by_type: dict[Any, list[Any]] = {}
+    for x in tensors:
+        by_type.setdefault(x.dtype, []).append(x)
+    for dtype, alike in by_type.items():
+        flat = np.concatenate([own(x).reshape(-1) for x in alike])
+        told = (flat.size, str(dtype), root)
+        start(group, "broadcast", False, told, [], lambda t, flat=flat: t.broadcast(flat, root))  # type: ignore[misc]
+        if group.rank() == root:
+            continue
+        at = 0
+        for x in alike:
+            put(x.detach(), flat[at : at + x.numel()].reshape(x.shape))
+            at += x.numel()
+
+
 def all_gather(
     tensor_list: Any, tensor: Tensor, group: Any = None, async_op: bool = False
 ) -> Work | None:

@@ -15,7 +15,7 @@ from ..autograd.mode import mode
 from ..core.tensor import Tensor
 from ..nn.module import Module
 from .algorithms.join import Join, Joinable, JoinHook
-from .collective import own, put, start
+from .collective import broadcast_together, start
 from .process_group import ProcessGroup, world
 from .reducer import Reducer
 
@@ -138,21 +138,7 @@ class DistributedDataParallel(Module, Joinable):
 
     def _broadcast(self, tensors: list[Tensor], root: int = 0) -> None:
         """Give all processes the tensors of one, those of one dtype together."""
-        group, by_type = self.process_group, {}  # type: ignore[var-annotated]
-        for x in tensors:
-            by_type.setdefault(x.dtype, []).append(x)
-        for dtype, xs in by_type.items():
-            flat = np.concatenate([own(x).reshape(-1) for x in xs])
-            start(
-                group, "broadcast", False, (flat.size, str(dtype), root), [],
-                lambda transport, flat=flat: transport.broadcast(flat, root),
-            )  # fmt: skip
-            if group.rank() != root:
-                at = 0
-                for x in xs:
-                    count = x.numel()  # type: ignore[attr-defined]
-                    put(x.detach(), flat[at : at + count].reshape(x.shape))  # type: ignore[attr-defined]
-                    at += count
+        broadcast_together(tensors, root, self.process_group)
 
     # ------------------------------------------------------------------------- running
 

@@ -9,7 +9,6 @@ Source: torch.distributed.distributed_c10d
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ import numpy as np
 from ..serialization import load, save
 from .agreement import agree
 from .message import recv, send
-from .process_group import ProcessGroup, chosen, place
+from .process_group import chosen, place
 
 
 def encoded(item: Any) -> np.ndarray:
@@ -42,10 +41,8 @@ def _lengths(transport: Any, mine: int) -> np.ndarray:
     return sizes[:, 0]
 
 
-def _all(group: ProcessGroup, what: str, items: Sequence[np.ndarray]) -> list[np.ndarray]:
+def _all(transport: Any, mine: np.ndarray) -> list[np.ndarray]:
     """The bytes of all members: one array each."""
-    (mine,) = items
-    transport = group._transport
     sizes = _lengths(transport, mine.size)
     parts = [mine if i == transport.rank else np.empty(n, np.uint8) for i, n in enumerate(sizes)]
     for i, part in enumerate(parts):
@@ -80,7 +77,7 @@ def all_gather_object(object_list: list[Any], obj: Any, group: Any = None) -> No
 
     def run() -> None:
         agree(found, "all_gather_object", ())
-        for i, part in enumerate(_all(found, "all_gather_object", [data])):
+        for i, part in enumerate(_all(found._transport, data)):
             object_list[i] = decoded(part)
 
     found._order.run(run, False, None)

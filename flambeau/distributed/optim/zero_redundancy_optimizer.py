@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from ...optim.optimizer import Optimizer
 from ..algorithms.join import Join, Joinable, JoinHook
-from ..collective import own, put, start
+from ..collective import broadcast_together
 from ..objects import gather_object
 from ..process_group import ProcessGroup, world
 
@@ -83,13 +81,7 @@ class ZeroRedundancyOptimizer(Optimizer, Joinable):
         self._owner = _shared_out(
             [p for g in self.param_groups for p in g["params"]], self.world_size
         )
-        groups, self._local_of = [], []
-        for i, group in enumerate(self.param_groups):
-            mine = [p for p in group["params"] if self._owner[id(p)] == self.rank]
-            if mine:
-                groups.append({**{k: v for k, v in group.items() if k != "params"}, "params": mine})
-                self._local_of.append(i)
-        self.optim = self._optimizer_class(groups, **self._defaults) if groups else None
+        self._build_local()
         defaults = self.optim.defaults if self.optim is not None else self._template().defaults
         self.defaults = defaults
         for group in self.param_groups:
@@ -116,14 +108,15 @@ class ZeroRedundancyOptimizer(Optimizer, Joinable):
         kept = {id(p): state for p, state in states.items()}
         if any(self._owner[key] != owner for key, owner in before.items()):
             self._owner |= before
-            self._rebuild_local()
+            self._build_local()
         if self.optim is not None:
             for group in self.optim.param_groups:
                 for p in group["params"]:
                     if id(p) in kept:
                         self.optim.state[p] = kept[id(p)]
 
-    def _rebuild_local(self) -> None:
+    def _build_local(self) -> None:
+        """Make the optimiser of this process' part; None where it has none."""
         groups, self._local_of = [], []
         for i, group in enumerate(self.param_groups):
             mine = [p for p in group["params"] if self._owner[id(p)] == self.rank]
@@ -162,22 +155,12 @@ class ZeroRedundancyOptimizer(Optimizer, Joinable):
         """Everybody sends the values of its parameters, those of one dtype together."""
         if self.world_size == 1:
             return
-        parts: dict[tuple[int, Any], list[Any]] = {}
+        parts: dict[int, list[Any]] = {}
         for group in self.param_groups:
             for p in group["params"]:
-                parts.setdefault((self._owner[id(p)], p.dtype), []).append(p)
-        for (owner, dtype), params in parts.items():
-            flat = np.concatenate([own(p).reshape(-1) for p in params])
-            start(
-                self.process_group, "parameters", False, (owner, flat.size, str(dtype)), [],
-                lambda transport, flat=flat, owner=owner: transport.broadcast(flat, owner),
-            )  # fmt: skip
-            if owner != self.rank:
-                at = 0
-                for p in params:
-                    count = p.numel()
-                    put(p.detach(), flat[at : at + count].reshape(p.shape))
-                    at += count
+                parts.setdefault(self._owner[id(p)], []).append(p)
+        for owner, params in parts.items():
+            broadcast_together(params, owner, self.process_group)
 
     # ------------------------------------------------------------------------- state
 
