@@ -129,12 +129,9 @@ def all_to_all_single(
 
     Source: torch.distributed._functional_collectives.all_to_all_single
     """
-    rows = self.shape[0] if output_split_sizes is None else sum(output_split_sizes)
-    made = self.new_empty((rows, *self.shape[1:]))
-    collective.all_to_all_single(
-        made, self.contiguous(), output_split_sizes, input_split_sizes, _group(group)
+    return all_to_all_single_autograd(
+        self.detach(), output_split_sizes, input_split_sizes, group, tag
     )
-    return made
 
 
 def all_to_all_single_autograd(

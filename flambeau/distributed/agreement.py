@@ -37,13 +37,12 @@ def described(what: str, told: Any) -> str:
     return f"{what}({parts})"
 
 
-def agree(group: ProcessGroup, what: str, told: Any, seconds: float | None = None) -> None:
+def agree(group: ProcessGroup, what: str, told: Any) -> None:
     """Wait until all members have come to a collective, and see that it is the same.
 
     Args:
         what: Its name.
         told: What must be the same for all: shapes, dtypes, options.
-        seconds: How long to wait; None for as long as the group waits.
 
     Raises:
         DistBackendError: A member failed, or did not come in time.
@@ -54,16 +53,15 @@ def agree(group: ProcessGroup, what: str, told: Any, seconds: float | None = Non
     if transport.size == 1:
         return
     number = mark(what, told)
-    limit = group.seconds if seconds is None else seconds
     try:
-        ends = transport.ends(number, what, limit)
+        ends = transport.ends(number, what, group.seconds)
     except DistTimeoutError as error:
         raise DistTimeoutError(f"{error}. {_late(group, what)}") from None
     if ends[0] == ends[1]:
         if get_debug_level() is DebugLevel.DETAIL:
             _tell(group, described(what, told))
         return
-    text = _differences(group, described(what, told), limit)
+    text = _differences(group, described(what, told))
     raise (DistBackendError if LEAVING in text else RuntimeError)(text)
 
 
@@ -84,7 +82,7 @@ def _late(group: ProcessGroup, what: str) -> str:
     )
 
 
-def _differences(group: ProcessGroup, mine: str, limit: float) -> str:
+def _differences(group: ProcessGroup, mine: str) -> str:
     """Who does what, where they do not do the same."""
     transport = group._transport
     line = np.zeros(_LONGEST, np.uint8)

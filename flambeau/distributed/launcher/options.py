@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 
 def parser() -> argparse.ArgumentParser:
@@ -29,6 +29,15 @@ def parser() -> argparse.ArgumentParser:
         aliases = ["--" + a.lstrip("_") for a in aliases]
         made.add_argument(*names, *aliases, **options)  # type: ignore[arg-type]
 
+    _add_machines(add)
+    _add_processes(add)
+    made.add_argument("training_script", help="the program")
+    made.add_argument("training_script_args", nargs=argparse.REMAINDER, help="its arguments")
+    return made
+
+
+def _add_machines(add: Callable[..., None]) -> None:
+    """Which machines, and how they find each other."""
     add("--nnodes", default="1", help="machines, or least:most of them (1)")
     add(
         "--nproc-per-node",
@@ -58,6 +67,10 @@ def parser() -> argparse.ArgumentParser:
         help="one machine, whatever else is said about machines",
     )
     add("--local-addr", default=None, help="this machine's name for the others")
+
+
+def _add_processes(add: Callable[..., None]) -> None:
+    """How the processes of a machine run, and where their prints go."""
     add(
         "--max-restarts",
         type=int,
@@ -105,9 +118,6 @@ def parser() -> argparse.ArgumentParser:
         default="SIGTERM,SIGINT,SIGHUP,SIGQUIT",
         help="signals that end all processes",
     )
-    made.add_argument("training_script", help="the program")
-    made.add_argument("training_script_args", nargs=argparse.REMAINDER, help="its arguments")
-    return made
 
 
 def count_of(text: str) -> int:

@@ -17,7 +17,7 @@ from ...core.size import Size
 from ...core.tensor import Tensor
 from ..device_mesh import DeviceMesh
 from ..kinds import ReduceOp
-from .moves import CopyToAll, Gather, SumOfAll, TakePart
+from .moves import Gather, SumOfAll, TakePart
 from .placement_types import Partial, Placement, Replicate, Shard, part_of
 
 _GRAD: Any = Tensor.grad
@@ -346,4 +346,4 @@ def distribute_module(
     return module
 
 
-__all__ = ["CopyToAll", "DTensor", "distribute_module", "distribute_tensor"]
+__all__ = ["DTensor", "distribute_module", "distribute_tensor"]

@@ -53,9 +53,6 @@ class Alone:
     def split(self, ranks: Sequence[int], name: str) -> Alone:
         return Alone()
 
-    def close(self) -> None:
-        """There is nothing to close."""
-
     def send(self, array: np.ndarray, to: int, tag: int) -> Any:
         raise ValueError("Invalid destination rank: a group of one process has nobody to send to")
 

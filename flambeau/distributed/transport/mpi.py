@@ -184,13 +184,6 @@ class Mpi:
             as_bytes(array), self.mpi.ANY_SOURCE if source is None else source, tag
         )
 
-    def probed(self, source: int | None, tag: int, what: str, timeout: float) -> tuple[int, int]:
-        """Wait for a message: who has sent it, and its bytes."""
-        status = self.mpi.Status()
-        source = self.mpi.ANY_SOURCE if source is None else source
-        self.until(lambda: self.communicator.Iprobe(source, tag, status), what, timeout)
-        return status.Get_source(), status.Get_count(self.mpi.BYTE)
-
     # ------------------------------------------------------------------------- groups
 
     def split(self, ranks: Sequence[int], together: bool = True) -> Mpi | None:
@@ -213,8 +206,3 @@ class Mpi:
         count = int(local.size)
         local.Free()
         return count
-
-    def close(self) -> None:
-        """Nobody will use it any more. (All have to say so; it is left to the end of the process where one has failed.)"""
-        if not self.mpi.Is_finalized():
-            self.communicator.Free()
